@@ -1,0 +1,28 @@
+# parley_library(folder LINKS ... [EXCLUDE file...]): the static library of one folder, alias parley::folder.
+# All libraries share one precompiled header; CAF's headers cost 3-6 s a file without it.
+add_library(parley_precompiled OBJECT "${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp")
+target_link_libraries(parley_precompiled PRIVATE parley_flags caf17::core)
+target_precompile_headers(parley_precompiled PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp")
+
+function(parley_precompile target)
+  target_precompile_headers(${target} REUSE_FROM parley_precompiled)
+endfunction()
+
+function(parley_library folder)
+  cmake_parse_arguments(arg "" "" "LINKS;EXCLUDE" ${ARGN})
+  string(REPLACE "/" "_" name "${folder}")
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.cpp" "${CMAKE_SOURCE_DIR}/${folder}/routes/*.cpp"
+       "${CMAKE_SOURCE_DIR}/${folder}/tables/*.cpp")
+  foreach(file ${arg_EXCLUDE})
+    list(REMOVE_ITEM sources "${CMAKE_SOURCE_DIR}/${folder}/${file}")
+  endforeach()
+  if(sources)
+    add_library(parley_${name} STATIC ${sources})
+    target_link_libraries(parley_${name} PUBLIC ${arg_LINKS} PRIVATE parley_flags)
+    parley_precompile(parley_${name})
+  else()
+    add_library(parley_${name} INTERFACE)
+    target_link_libraries(parley_${name} INTERFACE ${arg_LINKS})
+  endif()
+  add_library(parley::${name} ALIAS parley_${name})
+endfunction()
