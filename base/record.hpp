@@ -22,7 +22,8 @@
 
 namespace parley {
 
-/// Where a field may appear; flags.
+/// Where a field may appear; flags, in a namespace of their own because they are short words.
+namespace use {
 enum field_use : uint16_t {
   in_create = 1,   ///< accepted in the body that makes the record
   in_patch = 2,    ///< accepted in a merge patch
@@ -36,11 +37,14 @@ enum field_use : uint16_t {
 constexpr field_use operator|(field_use a, field_use b) {
   return static_cast<field_use>(static_cast<uint16_t>(a) | static_cast<uint16_t>(b));
 }
+}  // namespace use
+
+using use::field_use;
 
 constexpr double no_bound = 1e300;
 
 struct field_rule {
-  field_use uses = out | stored;
+  field_use uses = use::out | use::stored;
   size_t length_min = 0;
   size_t length_max = 1 << 20;  ///< bytes of a text, items of a list
   double min = -no_bound;
@@ -147,6 +151,7 @@ typename Inspector::result_type inspect(Inspector& inspector, patch_of<Record>& 
 #define PARLEY_RECORD(type, ...)                                                    \
   constexpr auto record_fields(const type*) {                                       \
     using record_type = type;                                                       \
+    using namespace parley::use;                                                    \
     return std::make_tuple(__VA_ARGS__);                                            \
   }                                                                                 \
   template <class Inspector>                                                        \
