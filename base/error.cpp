@@ -5,29 +5,28 @@ namespace parley {
 namespace {
 
 constexpr std::string_view code_names[] = {
-    "malformed",       "invalid_input",    "unauthenticated", "forbidden",    "not_found",
-    "conflict",        "too_large",        "rate_limited",    "quota_exceeded", "timeout",
-    "unavailable",     "provider_failed",  "provider_refused", "storage_failed", "storage_full",
-    "corrupt_data",    "internal"};
+    "malformed",    "invalid_input",   "unauthenticated",  "forbidden",      "not_found",
+    "conflict",     "too_large",       "rate_limited",     "quota_exceeded", "timeout",
+    "unavailable",  "provider_failed", "provider_refused", "storage_failed", "storage_full",
+    "corrupt_data", "internal"};
 
-constexpr std::string_view sentences[] = {
-    "The request is malformed.",
-    "A value is not allowed.",
-    "Please log in.",
-    "You may not do this.",
-    "Not found.",
-    "The current state does not allow this.",
-    "Too large.",
-    "Too many requests.",
-    "The quota is used up.",
-    "No answer in time.",
-    "Not available now, please try again.",
-    "The model provider failed.",
-    "The model provider refused the request.",
-    "The database failed.",
-    "The disk is full.",
-    "Stored data is damaged.",
-    "An internal error occurred."};
+constexpr std::string_view sentences[] = {"The request is malformed.",
+                                          "A value is not allowed.",
+                                          "Please log in.",
+                                          "You may not do this.",
+                                          "Not found.",
+                                          "The current state does not allow this.",
+                                          "Too large.",
+                                          "Too many requests.",
+                                          "The quota is used up.",
+                                          "No answer in time.",
+                                          "Not available now, please try again.",
+                                          "The model provider failed.",
+                                          "The model provider refused the request.",
+                                          "The database failed.",
+                                          "The disk is full.",
+                                          "Stored data is damaged.",
+                                          "An internal error occurred."};
 
 const caf::atom_value category = caf::atom("parley");
 
@@ -41,7 +40,9 @@ std::string to_string(errc code) {
   return std::string{code_names[static_cast<size_t>(code) - 1]};
 }
 
-error make_error(errc code) { return {static_cast<uint8_t>(code), category}; }
+error make_error(errc code) {
+  return {static_cast<uint8_t>(code), category};
+}
 
 error make_error(errc code, std::string sentence) {
   return {static_cast<uint8_t>(code), category, caf::make_message(std::move(sentence))};

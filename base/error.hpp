@@ -89,13 +89,14 @@ void register_error_category(caf::actor_system_config& config);
 /// TRY(auto row, query.one()) returns the error of an expected<T> or binds its value.
 #define PARLEY_JOIN_(a, b) a##b
 #define PARLEY_JOIN(a, b) PARLEY_JOIN_(a, b)
-#define PARLEY_TRY_(result, declaration, ...)   \
-  auto result = (__VA_ARGS__);                  \
+#define PARLEY_TRY_(result, declaration, ...)    \
+  auto result = (__VA_ARGS__);                   \
   if (!result) return std::move(result.error()); \
   declaration = std::move(*result)
-#define TRY(declaration, ...) PARLEY_TRY_(PARLEY_JOIN(try_result_, __LINE__), declaration, __VA_ARGS__)
+#define TRY(declaration, ...) \
+  PARLEY_TRY_(PARLEY_JOIN(try_result_, __LINE__), declaration, __VA_ARGS__)
 /// The same for an expression without a value (expected<void>).
-#define TRY_DONE(...)                                                               \
-  do {                                                                              \
+#define TRY_DONE(...)                                                                       \
+  do {                                                                                      \
     if (auto try_result = (__VA_ARGS__); !try_result) return std::move(try_result.error()); \
   } while (false)

@@ -38,7 +38,8 @@ uint64_t next_stamp() {
 uuid_bytes make_uuid() {
   uuid_bytes bytes;
   // A short read or an error cannot happen for 16 bytes (getrandom(2)); without randomness we stop.
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    std::abort();
   auto stamp = next_stamp();
   for (int i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(stamp >> (52 - 8 * i));
   bytes[6] = static_cast<uint8_t>(0x70 | ((stamp >> 8) & 0x0f));

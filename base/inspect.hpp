@@ -21,11 +21,11 @@
 #define PARLEY_EACH_AGAIN() PARLEY_EACH_
 
 #define PARLEY_INSPECT_MEMBER(member) , value.member
-#define PARLEY_INSPECT(type, ...)                                                            \
-  template <class Inspector>                                                                 \
+#define PARLEY_INSPECT(type, ...)                                                               \
+  template <class Inspector>                                                                    \
   typename Inspector::result_type inspect(Inspector& inspector, [[maybe_unused]] type& value) { \
-    return inspector(                                                                        \
-        caf::meta::type_name(#type) PARLEY_EACH(PARLEY_INSPECT_MEMBER __VA_OPT__(, ) __VA_ARGS__)); \
+    return inspector(caf::meta::type_name(#type)                                                \
+                         PARLEY_EACH(PARLEY_INSPECT_MEMBER __VA_OPT__(, ) __VA_ARGS__));        \
   }
 
 // CAF 0.17 does not know std::optional: one overload for inspectors that read a value out of it,

@@ -26,8 +26,12 @@ struct json_access {
 
 namespace {
 
-dom::element of(const json_value& value) { return json_access::of(value); }
-json_value wrap(dom::element element) { return json_access::wrap(element); }
+dom::element of(const json_value& value) {
+  return json_access::of(value);
+}
+json_value wrap(dom::element element) {
+  return json_access::wrap(element);
+}
 
 // What simdjson does not refuse by itself. The depth is already bounded by the parser.
 const char* strict_fault(dom::element element, size_t keys_max) {
@@ -61,14 +65,21 @@ const char* strict_fault(dom::element element, size_t keys_max) {
 
 json_type json_value::type() const {
   switch (of(*this).type()) {
-    case dom::element_type::NULL_VALUE: return json_type::null;
-    case dom::element_type::BOOL: return json_type::boolean;
-    case dom::element_type::INT64: return json_type::integer;
+    case dom::element_type::NULL_VALUE:
+      return json_type::null;
+    case dom::element_type::BOOL:
+      return json_type::boolean;
+    case dom::element_type::INT64:
+      return json_type::integer;
     case dom::element_type::UINT64:
-    case dom::element_type::DOUBLE: return json_type::number;
-    case dom::element_type::STRING: return json_type::string;
-    case dom::element_type::ARRAY: return json_type::array;
-    case dom::element_type::OBJECT: return json_type::object;
+    case dom::element_type::DOUBLE:
+      return json_type::number;
+    case dom::element_type::STRING:
+      return json_type::string;
+    case dom::element_type::ARRAY:
+      return json_type::array;
+    case dom::element_type::OBJECT:
+      return json_type::object;
   }
   return json_type::null;
 }
@@ -136,7 +147,9 @@ std::optional<json_value> json_value::first() const {
   return wrap(*array.begin());
 }
 
-std::string json_value::text() const { return simdjson::minify(of(*this)); }
+std::string json_value::text() const {
+  return simdjson::minify(of(*this));
+}
 
 struct json_reader::state {
   json_limits limits;
@@ -227,11 +240,21 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text, copied, i - copied);
     copied = i + 1;
     switch (byte) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         out += "\\u00";
         out += hex[byte >> 4];

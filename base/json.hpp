@@ -93,7 +93,8 @@ class json_writer {
     return raw(flag ? "true" : "false");
   }
   template <class T>
-  std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, json_writer&> value(T number) {
+  std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, json_writer&> value(
+      T number) {
     return raw(std::to_string(number));
   }
   json_writer& value(double number);  ///< shortest form that reads back equal; null if not finite

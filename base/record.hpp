@@ -25,13 +25,13 @@ namespace parley {
 /// Where a field may appear; flags, in a namespace of their own because they are short words.
 namespace use {
 enum field_use : uint16_t {
-  in_create = 1,   ///< accepted in the body that makes the record
-  in_patch = 2,    ///< accepted in a merge patch
-  out = 4,         ///< written to JSON
-  stored = 8,      ///< a column
-  secret = 16,     ///< never in JSON out
-  required = 32,   ///< must be there when the record is made
-  nullable = 64,   ///< an absent optional is written as null; otherwise it is left out
+  in_create = 1,  ///< accepted in the body that makes the record
+  in_patch = 2,   ///< accepted in a merge patch
+  out = 4,        ///< written to JSON
+  stored = 8,     ///< a column
+  secret = 16,    ///< never in JSON out
+  required = 32,  ///< must be there when the record is made
+  nullable = 64,  ///< an absent optional is written as null; otherwise it is left out
 };
 
 constexpr field_use operator|(field_use a, field_use b) {
@@ -69,26 +69,31 @@ constexpr field<Record, Member> make_field(Member Record::*member, std::string_v
 }
 
 template <class T>
-concept record = requires(const T* type) { record_fields(type); };
+concept record = requires(const T* type) {
+  record_fields(type);
+};
 
 template <record Record>
 inline constexpr auto fields_of = record_fields(static_cast<const Record*>(nullptr));
 
 template <record Record>
-inline constexpr size_t field_count = std::tuple_size_v<decltype(record_fields(
-    static_cast<const Record*>(nullptr)))>;
+inline constexpr size_t field_count =
+    std::tuple_size_v<decltype(record_fields(static_cast<const Record*>(nullptr)))>;
 
 /// Calls visit(field, index) for each field in order.
 template <record Record, class Visitor>
 constexpr void each_field(Visitor&& visit) {
   [&]<size_t... Index>(std::index_sequence<Index...>) {
     (visit(std::get<Index>(fields_of<Record>), Index), ...);
-  }(std::make_index_sequence<field_count<Record>>{});
+  }
+  (std::make_index_sequence<field_count<Record>>{});
 }
 
 /// Names of an enum's values, the first value being 1: `names_of(role)` is found by ADL.
 template <class Enum>
-concept named_enum = std::is_enum_v<Enum> && requires(Enum value) { names_of(value); };
+concept named_enum = std::is_enum_v<Enum> && requires(Enum value) {
+  names_of(value);
+};
 
 template <named_enum Enum>
 std::string_view name_of(Enum value) {
@@ -121,7 +126,7 @@ struct patch_of {
   bool has(Member Record::*member) const {
     bool found = false;
     each_field<Record>([&](const auto& f, size_t index) {
-      if constexpr (std::is_same_v<decltype(f.member), decltype(member)>)
+      if constexpr (std::is_same_v<typename std::decay_t<decltype(f)>::member_type, Member>)
         found = found || (f.member == member && (given >> index & 1) != 0);
     });
     return found;
@@ -144,21 +149,21 @@ typename Inspector::result_type inspect(Inspector& inspector, patch_of<Record>& 
 
 }  // namespace parley
 
-#define FIELD(member, json_name, ...)                             \
-  parley::make_field(&record_type::member, #member, json_name __VA_OPT__( \
-                                                        , parley::field_rule{__VA_ARGS__}))
+#define FIELD(member, json_name, ...)               \
+  parley::make_field(&record_type::member, #member, \
+                     json_name __VA_OPT__(, parley::field_rule{__VA_ARGS__}))
 
-#define PARLEY_RECORD(type, ...)                                                    \
-  constexpr auto record_fields(const type*) {                                       \
-    using record_type = type;                                                       \
-    using namespace parley::use;                                                    \
-    return std::make_tuple(__VA_ARGS__);                                            \
-  }                                                                                 \
-  template <class Inspector>                                                        \
-  typename Inspector::result_type inspect(Inspector& inspector, type& value) {      \
-    return std::apply(                                                              \
-        [&](const auto&... f) {                                                     \
-          return inspector(caf::meta::type_name(#type), (value.*(f.member))...);    \
-        },                                                                          \
-        parley::fields_of<type>);                                                   \
+#define PARLEY_RECORD(type, ...)                                                 \
+  constexpr auto record_fields(const type*) {                                    \
+    using record_type = type;                                                    \
+    using namespace parley::use;                                                 \
+    return std::make_tuple(__VA_ARGS__);                                         \
+  }                                                                              \
+  template <class Inspector>                                                     \
+  typename Inspector::result_type inspect(Inspector& inspector, type& value) {   \
+    return std::apply(                                                           \
+        [&](const auto&... f) {                                                  \
+          return inspector(caf::meta::type_name(#type), (value.*(f.member))...); \
+        },                                                                       \
+        parley::fields_of<type>);                                                \
   }

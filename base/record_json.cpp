@@ -40,9 +40,12 @@ void fault_list::add(std::string path, std::string_view rule, std::string messag
 std::string pointer_step(std::string_view key) {
   std::string step;
   for (auto c : key) {
-    if (c == '~') step += "~0";
-    else if (c == '/') step += "~1";
-    else step += c;
+    if (c == '~')
+      step += "~0";
+    else if (c == '/')
+      step += "~1";
+    else
+      step += c;
   }
   return step;
 }

@@ -57,17 +57,22 @@ void write_json(json_writer& writer, const T& value) {
     each_field<T>([&](const auto& f, size_t) {
       if (!f.rule.is(use::out) || f.rule.is(use::secret)) return;
       const auto& content = value.*f.member;
-      if constexpr (is_optional<std::decay_t<decltype(content)>>) {
+      using member_type = std::decay_t<decltype(content)>;
+      if constexpr (is_optional<member_type>) {
         if (!content && !f.rule.is(use::nullable)) return;
       }
-      writer.key(f.name);
-      write_json(writer, content);
+      if constexpr (!std::is_same_v<member_type, secret_text>) {
+        writer.key(f.name);
+        write_json(writer, content);
+      }
     });
     if constexpr (has_derived<T>) write_derived(writer, value);
     writer.end_object();
   } else if constexpr (is_optional<T>) {
-    if (value) write_json(writer, *value);
-    else writer.null();
+    if (value)
+      write_json(writer, *value);
+    else
+      writer.null();
   } else if constexpr (is_list<T>) {
     writer.begin_array();
     for (const auto& item : value) write_json(writer, item);
@@ -79,7 +84,6 @@ void write_json(json_writer& writer, const T& value) {
   } else if constexpr (std::is_same_v<T, json_text>) {
     writer.raw(value.text);
   } else {
-    static_assert(!std::is_same_v<T, secret_text>, "a secret has no JSON");
     writer.value(value);
   }
 }
@@ -158,6 +162,12 @@ bool read_json(const json_value& from, T& to, const field_rule& rule, const std:
     for (auto name : names_of(T{})) writer.value(name);
     writer.end_array();
     return faults.add(path, "one_of", "Must be one of " + choices + ".", choices), false;
+  } else if constexpr (std::is_same_v<T, instant>) {
+    auto text = from.as_string();
+    auto at = text ? parse_instant(*text) : std::nullopt;
+    if (!at) return faults.add(path, "instant", "Must be an RFC 3339 date-time."), false;
+    to = *at;
+    return true;
   } else if constexpr (std::is_same_v<T, json_text>) {
     return detail::read_object_text(from, to, rule, path, faults);
   } else if constexpr (is_list<T>) {
@@ -232,11 +242,7 @@ template <record Record>
 void restore(const json_value& from, Record& to) {
   fault_list ignored;
   each_field<Record>([&](const auto& f, size_t) {
-    if (auto found = from.find(f.name)) {
-      auto rule = f.rule;
-      rule.uses = rule.uses | use::in_create;
-      read_json(*found, to.*f.member, rule, "", ignored);
-    }
+    if (auto found = from.find(f.name)) read_json(*found, to.*f.member, f.rule, "", ignored);
   });
 }
 

@@ -1,0 +1,136 @@
+/// The closed list of writes. The changes of one commit are stored together or not at all.
+///
+/// Only STORAGE turns changes into SQL. Making never overwrites: an id or unique name that exists
+/// is errc::conflict. Changing or erasing what is absent is errc::not_found, except where noted.
+#pragma once
+
+#include "schema/message.hpp"
+#include "schema/session.hpp"
+#include "schema/system.hpp"
+#include "schema/user.hpp"
+
+namespace parley {
+
+/// `only_first`: fails with errc::conflict, reason `not_first`, once any account exists.
+struct create_user {
+  user account;
+  bool only_first = false;
+};
+PARLEY_INSPECT(create_user, account, only_first)
+
+/// Refused with errc::conflict, reason `last_admin`, if it would leave no active ADMIN.
+struct update_user {
+  user account;
+};
+PARLEY_INSPECT(update_user, account)
+
+/// Frees the name, ends the logins and removes models with their keys at once; chats follow in
+/// small batches, also after a restart. Refused like update_user for the last ADMIN.
+struct erase_user {
+  user_id id;
+};
+PARLEY_INSPECT(erase_user, id)
+
+struct create_login {
+  login entry;
+};
+PARLEY_INSPECT(create_login, entry)
+
+/// Replaces the refresh token of a login; the old hash is remembered as spent.
+struct rotate_login {
+  login entry;
+  std::string spent_hash;
+};
+PARLEY_INSPECT(rotate_login, entry, spent_hash)
+
+/// One login, or with `id` none all of the owner except `kept`. Absent ones are no fault.
+struct erase_logins {
+  user_id owner_id;
+  login_id id;
+  login_id kept;
+};
+PARLEY_INSPECT(erase_logins, owner_id, id, kept)
+
+struct put_user_settings {
+  user_id owner_id;
+  user_settings settings;
+};
+PARLEY_INSPECT(put_user_settings, owner_id, settings)
+
+struct put_system_settings {
+  system_settings settings;
+};
+PARLEY_INSPECT(put_system_settings, settings)
+
+struct create_model {
+  model_config model;
+};
+PARLEY_INSPECT(create_model, model)
+
+struct update_model {
+  model_config model;
+};
+PARLEY_INSPECT(update_model, model)
+
+/// Chats stay: their modelId becomes null, each message keeps its modelName.
+struct erase_model {
+  model_id id;
+};
+PARLEY_INSPECT(erase_model, id)
+
+struct create_session {
+  session header;
+};
+PARLEY_INSPECT(create_session, header)
+
+struct update_session {
+  session header;
+};
+PARLEY_INSPECT(update_session, header)
+
+struct erase_session {
+  session_id id;
+};
+PARLEY_INSPECT(erase_session, id)
+
+struct create_message {
+  message entry;
+};
+PARLEY_INSPECT(create_message, entry)
+
+/// Writes the whole message and drops its chunks.
+struct finish_message {
+  message entry;
+};
+PARLEY_INSPECT(finish_message, entry)
+
+/// A checkpoint of a running reply: what was added to one part since the last one. `position` is
+/// that of the end of `text` (api.md, The chat stream).
+struct append_chunk {
+  message_id id;
+  int64_t position = 0;
+  int32_t part_index = 0;
+  part_type type = part_type::text;
+  std::string text;
+};
+PARLEY_INSPECT(append_chunk, id, position, part_index, type, text)
+
+/// Idempotency-Key: what a key of a user and route made, with the SHA-256 of the body (hex).
+struct remember_key {
+  user_id owner_id;
+  std::string route;
+  std::string key;
+  std::string body_sha256;
+  session_id session;
+  message_id message;  ///< the reply
+  instant created_at;
+};
+PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, created_at)
+
+using change =
+    caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
+                 put_user_settings, put_system_settings, create_model, update_model, erase_model,
+                 create_session, update_session, erase_session, create_message, finish_message,
+                 append_chunk, remember_key>;
+
+}  // namespace parley

@@ -1,0 +1,162 @@
+/// Messages: a tree in each session. Parts are the truth, `content` is derived from them.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/record.hpp"
+#include "schema/model.hpp"
+
+namespace parley {
+
+enum class part_type : uint8_t { text = 1, image, reasoning, refusal };
+constexpr std::array<std::string_view, 4> names_of(part_type) {
+  return {"text", "image", "reasoning", "refusal"};
+}
+
+/// One typed piece of a message. A text, reasoning or refusal part has `text`; an image has a data:
+/// url. Other types of api.md join this list without a migration: parts are stored as JSON.
+struct part {
+  part_type type = part_type::text;
+  std::optional<std::string> text;
+  std::optional<std::string> url;
+  std::optional<std::string> media_type;
+  std::optional<std::string> alt;
+};
+PARLEY_RECORD(part,
+  FIELD(type, "type", .uses = in_create | required | out),
+  FIELD(text, "text", .uses = in_create | out, .length_max = 4 << 20),
+  FIELD(url, "url", .uses = in_create | out, .length_max = 20 << 20),
+  FIELD(media_type, "mediaType", .uses = in_create | out, .length_max = 100),
+  FIELD(alt, "alt", .uses = in_create | out, .length_max = 1000))
+
+/// The text parts joined.
+std::string content_of(const std::vector<part>& parts);
+
+enum class message_role : uint8_t { system = 1, user, assistant, tool };
+constexpr std::array<std::string_view, 4> names_of(message_role) {
+  return {"system", "user", "assistant", "tool"};
+}
+
+enum class message_status : uint8_t { complete = 1, streaming, length, stopped, interrupted, error };
+constexpr std::array<std::string_view, 6> names_of(message_status) {
+  return {"complete", "streaming", "length", "stopped", "interrupted", "error"};
+}
+
+enum class usage_source : uint8_t { provider = 1, counted, estimated };
+constexpr std::array<std::string_view, 3> names_of(usage_source) {
+  return {"provider", "counted", "estimated"};
+}
+
+struct usage {
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  std::optional<int64_t> reasoning_tokens;
+  std::optional<int64_t> cached_tokens;
+  usage_source source = usage_source::provider;
+};
+PARLEY_RECORD(usage,
+  FIELD(prompt_tokens, "promptTokens"),
+  FIELD(completion_tokens, "completionTokens"),
+  FIELD(reasoning_tokens, "reasoningTokens"),
+  FIELD(cached_tokens, "cachedTokens"),
+  FIELD(source, "source"))
+
+struct message_tokens {
+  int64_t count = 0;
+  std::string vocabulary;
+  bool estimated = false;
+};
+PARLEY_RECORD(message_tokens,
+  FIELD(count, "count"),
+  FIELD(vocabulary, "vocabulary"),
+  FIELD(estimated, "estimated"))
+
+struct reply_timing {
+  int64_t first_token_ms = 0;
+  int64_t total_ms = 0;
+};
+PARLEY_RECORD(reply_timing, FIELD(first_token_ms, "firstTokenMs"), FIELD(total_ms, "totalMs"))
+
+/// What of the conversation was sent for a reply.
+struct context_used {
+  int64_t tokens = 0;
+  int64_t limit = 0;
+  int64_t kept = 0;     ///< messages sent
+  int64_t dropped = 0;  ///< messages that did not fit
+};
+PARLEY_RECORD(context_used,
+  FIELD(tokens, "tokens"),
+  FIELD(limit, "limit"),
+  FIELD(kept, "kept"),
+  FIELD(dropped, "dropped"))
+
+/// Why a reply ended with status `error`, as the client saw it.
+struct message_error {
+  std::string code;
+  std::string reason;
+  std::string message;
+};
+PARLEY_RECORD(message_error,
+  FIELD(code, "code"),
+  FIELD(reason, "reason"),
+  FIELD(message, "message"))
+
+struct message {
+  message_id id;
+  int64_t version = 1;
+  instant created_at;
+  instant updated_at;
+  parley::session_id session_id;
+  std::optional<message_id> parent_id;
+  message_role role = message_role::user;
+  std::vector<part> parts;
+  message_status status = message_status::complete;
+  std::optional<parley::model_id> model_id;
+  std::optional<std::string> model_name;
+  std::optional<parley::usage> usage;
+  message_tokens tokens;
+  std::optional<reply_timing> timing;
+  std::optional<context_used> context;
+  std::optional<message_error> error;
+};
+PARLEY_RECORD(message,
+  FIELD(id, "id"),
+  FIELD(version, "version"),
+  FIELD(created_at, "createdAt"),
+  FIELD(updated_at, "updatedAt"),
+  FIELD(session_id, "sessionId"),
+  FIELD(parent_id, "parentId", .uses = out | stored | nullable),
+  FIELD(role, "role"),
+  FIELD(parts, "parts"),
+  FIELD(status, "status"),
+  FIELD(model_id, "modelId", .uses = out | stored | nullable),
+  FIELD(model_name, "modelName"),
+  FIELD(usage, "usage"),
+  FIELD(tokens, "tokens"),
+  FIELD(timing, "timing"),
+  FIELD(context, "context"),
+  FIELD(error, "error"))
+
+/// `content` of api.md.
+void write_derived(json_writer& writer, const message& value);
+
+/// What SESSION keeps of each stored message: about 48 bytes instead of its text.
+struct message_header {
+  message_id id;
+  message_id parent_id;  ///< none at the root
+  message_role role = message_role::user;
+  message_status status = message_status::complete;
+  int32_t tokens = 0;
+};
+PARLEY_INSPECT(message_header, id, parent_id, role, status, tokens)
+
+/// A message not stored yet.
+struct draft {
+  std::vector<part> parts;
+  std::optional<message_id> parent_id;
+  std::optional<parley::model_id> model_id;
+  reply_params params;
+};
+PARLEY_INSPECT(draft, parts, parent_id, model_id, params)
+
+}  // namespace parley

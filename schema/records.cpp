@@ -1,0 +1,49 @@
+#include "base/record_json.hpp"
+#include "base/text.hpp"
+#include "schema/change.hpp"
+
+namespace parley {
+
+expected<void> check_username(std::string_view name) {
+  for (auto c : name) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '/' || c == '\\') {
+      fault_list faults;
+      faults.add("/username", "characters", "No spaces, slashes or control characters.");
+      return std::move(faults).to_error();
+    }
+  }
+  return {};
+}
+
+reply_params merge(const reply_params& over, const reply_params& under) {
+  auto result = over;
+  each_field<reply_params>([&](const auto& f, size_t) {
+    if (!(result.*f.member)) result.*f.member = under.*f.member;
+  });
+  return result;
+}
+
+void write_derived(json_writer& writer, const model_config& model) {
+  writer.member("system", model.is_system()).member("hasApiKey", !model.sealed_key.empty());
+}
+
+std::string key_hint_of(const secret_text& key) {
+  constexpr size_t shown = 4;
+  constexpr size_t length_min = 20;
+  if (key.size() < length_min) return {};
+  return "…" + key.reveal().substr(key.size() - shown);
+}
+
+std::string content_of(const std::vector<part>& parts) {
+  std::string content;
+  for (const auto& p : parts)
+    if (p.type == part_type::text && p.text) content += *p.text;
+  return content;
+}
+
+void write_derived(json_writer& writer, const message& value) {
+  writer.member("content", content_of(value.parts));
+}
+
+}  // namespace parley
