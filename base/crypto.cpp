@@ -1,0 +1,131 @@
+#include "base/crypto.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace parley {
+
+namespace {
+
+void require(bool is_done) {
+  if (!is_done) std::abort();
+}
+
+const uint8_t* bytes_of(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+uint8_t* bytes_of(std::string& text) {
+  return reinterpret_cast<uint8_t*>(text.data());
+}
+
+std::string hmac(const EVP_MD* hash, std::string_view key, std::string_view bytes) {
+  // OpenSSL takes a null key for "the one of before": an empty key must not look like that.
+  if (key.data() == nullptr) key = "";
+  std::string result(static_cast<size_t>(EVP_MD_get_size(hash)), '\0');
+  require(HMAC(hash, key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
+               bytes_of(result), nullptr) != nullptr);
+  return result;
+}
+
+// All bytes equal, or rising by one: what people type into a field that wants 32 bytes.
+bool is_obvious(std::string_view key) {
+  bool is_repeated = true;
+  bool is_rising = true;
+  for (size_t i = 1; i < key.size(); ++i) {
+    is_repeated = is_repeated && key[i] == key[0];
+    is_rising = is_rising && static_cast<uint8_t>(key[i]) == static_cast<uint8_t>(key[i - 1] + 1);
+  }
+  return is_repeated || is_rising;
+}
+
+}  // namespace
+
+std::string random_bytes(size_t count) {
+  std::string bytes(count, '\0');
+  require(RAND_bytes(bytes_of(bytes), static_cast<int>(count)) == 1);
+  return bytes;
+}
+
+std::string random_base62(size_t count) {
+  constexpr std::string_view digits =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::string text;
+  text.reserve(count);
+  while (text.size() < count) {
+    for (auto c : random_bytes(count - text.size() + 8)) {
+      // 248 = 4 * 62: larger bytes would favour the first digits.
+      auto value = static_cast<uint8_t>(c);
+      if (value < 248 && text.size() < count) text += digits[value % digits.size()];
+    }
+  }
+  return text;
+}
+
+std::string sha256(std::string_view bytes) {
+  std::string result(32, '\0');
+  require(EVP_Digest(bytes.data(), bytes.size(), bytes_of(result), nullptr, EVP_sha256(),
+                     nullptr) == 1);
+  return result;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  return hmac(EVP_sha256(), key, bytes);
+}
+
+std::string hmac_sha384(std::string_view key, std::string_view bytes) {
+  return hmac(EVP_sha384(), key, bytes);
+}
+
+std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view purpose,
+                        size_t size) {
+  // Written over HMAC: it is nine lines, and OpenSSL's HKDF refuses empty keys.
+  auto extracted = hmac_sha256(salt, key);
+  std::string result;
+  std::string block;
+  for (uint8_t counter = 1; result.size() < size; ++counter) {
+    require(counter != 0);
+    block += purpose;
+    block += static_cast<char>(counter);
+    block = hmac_sha256(extracted, block);
+    result += block;
+  }
+  OPENSSL_cleanse(extracted.data(), extracted.size());
+  result.resize(size);
+  return result;
+}
+
+key_ring key_ring::make() {
+  key_ring ring;
+  ring.active = random_base62(8);
+  ring.keys.emplace(ring.active, secret_text{random_bytes(key_bytes)});
+  return ring;
+}
+
+bool key_ring::is_name(std::string_view name) {
+  if (name.empty() || name.size() > name_bytes_max) return false;
+  for (auto c : name) {
+    auto is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!is_letter && !(c >= '0' && c <= '9') && c != '-') return false;
+  }
+  return true;
+}
+
+bool key_ring::is_valid() const {
+  if (keys.size() > keys_max || find(active) == nullptr) return false;
+  for (auto& [name, key] : keys) {
+    if (!is_name(name) || key.size() != key_bytes || is_obvious(key.reveal())) return false;
+  }
+  return true;
+}
+
+const secret_text* key_ring::find(std::string_view name) const {
+  auto found = keys.find(name);
+  return found == keys.end() ? nullptr : &found->second;
+}
+
+}  // namespace parley
