@@ -1,0 +1,142 @@
+#include "base/sealing.hpp"
+
+#include <openssl/evp.h>
+
+#include <memory>
+
+#include "base/text.hpp"
+
+namespace parley {
+
+namespace {
+
+constexpr std::string_view version = "v1";
+constexpr std::string_view purpose = "parley/apikey/v1";
+constexpr size_t nonce_bytes = 12;
+constexpr size_t tag_bytes = 16;
+
+struct context_deleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, context_deleter>;
+
+const uint8_t* bytes_of(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+uint8_t* bytes_of(std::string& text) {
+  return reinterpret_cast<uint8_t*>(text.data());
+}
+
+int size_of(std::string_view text) {
+  return static_cast<int>(text.size());
+}
+
+error unreadable() {
+  return make_error(errc::corrupt_data, "key_unreadable",
+                    "The stored API key cannot be read; please enter it again.");
+}
+
+// Each part with its length before it: ("ab", "c") and ("a", "bc") differ.
+std::string join_parts(const std::vector<std::string>& parts, std::string_view key_name) {
+  std::string joined;
+  auto add = [&](std::string_view part) {
+    for (int shift = 56; shift >= 0; shift -= 8)
+      joined += static_cast<char>(static_cast<uint64_t>(part.size()) >> shift & 255);
+    joined += part;
+  };
+  add(version);
+  for (auto& part : parts) add(part);
+  add(key_name);
+  return joined;
+}
+
+struct sealed_parts {
+  std::string_view key_name;
+  std::string nonce;
+  std::string body;  ///< ciphertext and tag
+};
+
+std::optional<sealed_parts> split_sealed(std::string_view sealed) {
+  std::array<std::string_view, 4> fields;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    auto end = sealed.find('.');
+    if ((end == std::string_view::npos) != (i == 3)) return std::nullopt;
+    fields[i] = sealed.substr(0, end);
+    sealed.remove_prefix(std::min(fields[i].size() + 1, sealed.size()));
+  }
+  auto nonce = parse_base64url(fields[2]);
+  auto body = parse_base64url(fields[3]);
+  if (fields[0] != version || !nonce || !body) return std::nullopt;
+  if (nonce->size() != nonce_bytes || body->size() < tag_bytes ||
+      body->size() > sealer::text_bytes_max + tag_bytes)
+    return std::nullopt;
+  return sealed_parts{fields[1], std::move(*nonce), std::move(*body)};
+}
+
+}  // namespace
+
+sealer::sealer(const key_ring& ring) : active_(ring.active) {
+  for (auto& [name, key] : ring.keys) {
+    auto derived = hkdf_sha256(key.reveal(), "", std::string{purpose} + name, key_ring::key_bytes);
+    keys_.emplace(name, secret_text{std::move(derived)});
+  }
+}
+
+expected<std::string> sealer::seal(const secret_text& text,
+                                   const std::vector<std::string>& bound_to) const {
+  if (text.size() > text_bytes_max) return make_error(errc::too_large, "The API key is too long.");
+  auto& key = keys_.find(active_)->second;
+  auto nonce = random_bytes(nonce_bytes);
+  auto aad = join_parts(bound_to, active_);
+  std::string body(text.size() + tag_bytes, '\0');
+  int size = 0;
+  cipher_context context{EVP_CIPHER_CTX_new()};
+  auto is_done =
+      context &&
+      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.reveal()),
+                         bytes_of(nonce)) == 1 &&
+      EVP_EncryptUpdate(context.get(), nullptr, &size, bytes_of(aad), size_of(aad)) == 1 &&
+      EVP_EncryptUpdate(context.get(), bytes_of(body), &size, bytes_of(text.reveal()),
+                        size_of(text.reveal())) == 1 &&
+      EVP_EncryptFinal_ex(context.get(), bytes_of(body) + size, &size) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes,
+                          bytes_of(body) + text.size()) == 1;
+  if (!is_done) return make_error(errc::internal, "The API key could not be sealed.");
+  return std::string{version} + '.' + active_ + '.' + base64url(nonce) + '.' + base64url(body);
+}
+
+expected<secret_text> sealer::open(std::string_view sealed,
+                                   const std::vector<std::string>& bound_to) const {
+  auto parts = split_sealed(sealed);
+  if (!parts) return unreadable();
+  auto key = keys_.find(parts->key_name);
+  if (key == keys_.end()) return unreadable();
+  auto aad = join_parts(bound_to, parts->key_name);
+  auto& body = parts->body;
+  auto text_size = body.size() - tag_bytes;
+  std::string text(text_size, '\0');
+  int size = 0;
+  cipher_context context{EVP_CIPHER_CTX_new()};
+  auto is_done =
+      context &&
+      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key->second.reveal()),
+                         bytes_of(parts->nonce)) == 1 &&
+      EVP_DecryptUpdate(context.get(), nullptr, &size, bytes_of(aad), size_of(aad)) == 1 &&
+      EVP_DecryptUpdate(context.get(), bytes_of(text), &size, bytes_of(body),
+                        static_cast<int>(text_size)) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes,
+                          bytes_of(body) + text_size) == 1 &&
+      EVP_DecryptFinal_ex(context.get(), bytes_of(text) + size, &size) == 1;
+  // Also wipes what was decrypted before the tag turned out to be wrong.
+  secret_text result{std::move(text)};
+  if (!is_done) return unreadable();
+  return result;
+}
+
+bool sealer::is_current(std::string_view sealed) const {
+  auto parts = split_sealed(sealed);
+  return parts && parts->key_name == active_;
+}
+
+}  // namespace parley
