@@ -32,17 +32,6 @@ std::string hmac(const EVP_MD* hash, std::string_view key, std::string_view byte
   return result;
 }
 
-// All bytes equal, or rising by one: what people type into a field that wants 32 bytes.
-bool is_obvious(std::string_view key) {
-  bool is_repeated = true;
-  bool is_rising = true;
-  for (size_t i = 1; i < key.size(); ++i) {
-    is_repeated = is_repeated && key[i] == key[0];
-    is_rising = is_rising && static_cast<uint8_t>(key[i]) == static_cast<uint8_t>(key[i - 1] + 1);
-  }
-  return is_repeated || is_rising;
-}
-
 }  // namespace
 
 std::string random_bytes(size_t count) {
@@ -99,6 +88,17 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
   return result;
 }
 
+bool is_obvious_key(std::string_view key) {
+  bool is_rising = true;
+  for (size_t i = 1; i < key.size(); ++i)
+    is_rising = is_rising && static_cast<uint8_t>(key[i]) == static_cast<uint8_t>(key[i - 1] + 1);
+  if (is_rising) return true;
+  for (size_t period = 1; period * 2 <= key.size(); ++period) {
+    if (key.substr(period) == key.substr(0, key.size() - period)) return true;
+  }
+  return false;
+}
+
 key_ring key_ring::make() {
   key_ring ring;
   ring.active = random_base62(8);
@@ -118,7 +118,7 @@ bool key_ring::is_name(std::string_view name) {
 bool key_ring::is_valid() const {
   if (keys.size() > keys_max || find(active) == nullptr) return false;
   for (auto& [name, key] : keys) {
-    if (!is_name(name) || key.size() != key_bytes || is_obvious(key.reveal())) return false;
+    if (!is_name(name) || key.size() != key_bytes || is_obvious_key(key.reveal())) return false;
   }
   return true;
 }

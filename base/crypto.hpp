@@ -25,6 +25,9 @@ std::string hmac_sha384(std::string_view key, std::string_view bytes);
 std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view purpose,
                         size_t size);
 
+/// A repeated or counted-up text, as people type it into a field that wants 32 random bytes.
+bool is_obvious_key(std::string_view key);
+
 /// Keys by name; the active one makes new things, all of them read old ones.
 struct key_ring {
   static constexpr size_t key_bytes = 32;

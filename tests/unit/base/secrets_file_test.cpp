@@ -1,0 +1,164 @@
+#include "base/secrets_file.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+using namespace parley;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A directory of its own, gone with the test.
+struct scratch {
+  std::string root = make();
+  std::string data = root + "/data";
+  std::string file = data + "/secrets.json";
+
+  static std::string make() {
+    auto pattern = (fs::temp_directory_path() / "parley-secrets-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    return pattern;
+  }
+  ~scratch() {
+    std::error_code ignored;
+    fs::remove_all(root, ignored);
+  }
+  std::string read() const {
+    std::ostringstream text;
+    text << std::ifstream{file}.rdbuf();
+    return text.str();
+  }
+  void write(std::string_view text) const { std::ofstream{file, std::ios::trunc} << text; }
+};
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777;
+}
+
+std::string refusal_of(const std::string& directory) {
+  auto result = load_or_make_secrets(directory);
+  REQUIRE_FALSE(result);
+  return sentence_of(result.error());
+}
+
+}  // namespace
+
+TEST_CASE("secrets are made at first start and read at the next") {
+  scratch place;
+  auto first = load_or_make_secrets(place.data);
+  REQUIRE(first);
+  CHECK(first->is_new);
+  CHECK(mode_of(place.data) == 0700);
+  CHECK(mode_of(place.file) == 0600);
+  CHECK(first->access_tokens.is_valid());
+  CHECK(first->sealing.is_valid());
+  CHECK(first->pepper.size() == 32);
+  CHECK_FALSE(first->pepper == *first->sealing.find(first->sealing.active));
+
+  auto second = load_or_make_secrets(place.data);
+  REQUIRE(second);
+  CHECK_FALSE(second->is_new);
+  CHECK(second->pepper == first->pepper);
+  CHECK(second->sealing.active == first->sealing.active);
+  CHECK(*second->sealing.find(first->sealing.active) ==
+        *first->sealing.find(first->sealing.active));
+  CHECK(std::distance(fs::directory_iterator{place.data}, {}) == 1);
+}
+
+TEST_CASE("processes that start at once get the same secrets") {
+  for (int round = 0; round < 20; ++round) {
+    scratch place;
+    std::array<std::optional<secrets>, 4> results;
+    std::vector<std::thread> threads;
+    for (auto& result : results)
+      threads.emplace_back([&place, &result] {
+        if (auto made = load_or_make_secrets(place.data)) result = std::move(*made);
+      });
+    for (auto& thread : threads) thread.join();
+    int makers = 0;
+    for (auto& result : results) {
+      REQUIRE(result);
+      CHECK(result->pepper == results[0]->pepper);
+      makers += result->is_new ? 1 : 0;
+    }
+    CHECK(makers == 1);
+  }
+}
+
+TEST_CASE("a secrets file that others may read is refused by name") {
+  scratch place;
+  REQUIRE(load_or_make_secrets(place.data));
+  for (mode_t mode : {0604, 0602, 0644, 0601}) {
+    ::chmod(place.file.c_str(), mode);
+    CHECK(refusal_of(place.data) == place.file + " is open to every user: run chmod 600 on it.");
+  }
+  ::chmod(place.file.c_str(), 0400);
+  CHECK(load_or_make_secrets(place.data));
+  ::chmod(place.file.c_str(), 0640);
+  CHECK(load_or_make_secrets(place.data));
+  // Only root can give a file away; elsewhere these rows need no test of ours.
+  if (::geteuid() == 0) {
+    REQUIRE(::chown(place.file.c_str(), 0, 54321) == 0);
+    CHECK(refusal_of(place.data).find("foreign group") != std::string::npos);
+    ::chmod(place.file.c_str(), 0600);
+    CHECK(load_or_make_secrets(place.data));
+    REQUIRE(::chown(place.file.c_str(), 54321, 0) == 0);
+    CHECK(refusal_of(place.data).find("another user") != std::string::npos);
+  }
+}
+
+TEST_CASE("a directory open to others is closed") {
+  scratch place;
+  REQUIRE(::mkdir(place.data.c_str(), 0755) == 0);
+  ::chmod(place.data.c_str(), 0777);
+  REQUIRE(load_or_make_secrets(place.data));
+  CHECK(mode_of(place.data) == 0770);
+}
+
+TEST_CASE("damaged or weak secrets are refused and left as they are") {
+  scratch place;
+  REQUIRE(load_or_make_secrets(place.data));
+  auto good = place.read();
+  auto check_refused = [&](const std::string& text) {
+    place.write(text);
+    CHECK(refusal_of(place.data).find(place.file) == 0);
+    CHECK(place.read() == text);
+  };
+  for (auto& bad : {std::string{}, std::string{"{}"}, std::string{"null"},
+                    good.substr(0, good.size() / 2), good + "x", std::string(70'000, ' ')})
+    check_refused(bad);
+  auto pepper = good.find("\"pepper\":\"") + 10;
+  auto with_pepper = [&](std::string_view text) {
+    auto changed = good;
+    return changed.replace(pepper, 43, text);
+  };
+  check_refused(with_pepper("c2hvcnQ"));
+  check_refused(with_pepper(std::string(43, 'A')));
+  check_refused(with_pepper(std::string(42, 'A') + "="));
+  auto version = good;
+  check_refused(version.replace(version.find("\"version\":1"), 11, "\"version\":2"));
+  place.write(good);
+  CHECK(load_or_make_secrets(place.data));
+}
+
+TEST_CASE("what is no file is refused, a link to a good one is followed") {
+  scratch place;
+  REQUIRE(load_or_make_secrets(place.data));
+  fs::rename(place.file, place.root + "/elsewhere.json");
+  fs::create_symlink(place.root + "/elsewhere.json", place.file);
+  CHECK(load_or_make_secrets(place.data));
+  fs::remove(place.root + "/elsewhere.json");
+  CHECK(refusal_of(place.data).find("leads nowhere") != std::string::npos);
+  fs::remove(place.file);
+  fs::create_directory(place.file);
+  CHECK(refusal_of(place.data).find("not a regular file") != std::string::npos);
+  CHECK(refusal_of(place.root + "/absent/data").find("No such file") != std::string::npos);
+}
