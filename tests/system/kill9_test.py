@@ -1,0 +1,106 @@
+"""kill -9 at any moment: what was acknowledged is there, and streams can be taken up again."""
+
+import contextlib
+import http.client
+import json
+import random
+import threading
+import time
+
+import support
+
+RUNS = 10
+USERS = 5
+SESSIONS_OF_EACH = 4  # the limit of running replies of one user
+# 60 tokens, 20 ms apart: about 1.3 s a reply.
+MODEL = "mock-t60-i20"
+CUT_OFF = (OSError, http.client.HTTPException, json.JSONDecodeError)
+
+
+class chat:
+    """One session under load: sends turn after turn and remembers what it was told."""
+
+    def __init__(self, test, caller, model_id, number):
+        self.caller = caller
+        self.session = test.add_session(caller, model_id)
+        self.number = number
+        self.turns = []  # (content, view) of each turn whose `start` arrived
+        self.refusals = []
+
+    def talk(self, is_over):
+        while not is_over.is_set():
+            content = f"chat {self.number}, turn {len(self.turns)}"
+            view = support.reply_view()
+            with contextlib.suppress(*CUT_OFF):
+                self.send(content, view)
+            if view.start is not None:
+                self.turns.append((content, view))
+            if view.done is None:
+                return  # cut off
+
+    def send(self, content, view):
+        body = {"sessionId": self.session, "content": content}
+        with self.caller.stream("/api/chat/stream", body) as events:
+            if events.status != 200:
+                self.refusals.append((events.status, events.problem))
+                return
+            view.follow(events)
+
+
+class kill9_test(support.system_test):
+    def test_nothing_acknowledged_is_lost(self):
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        upstream = self.keep(support.mock_llm(self.folder))
+        self.server.start()
+        callers, model = self.open_to_many(upstream.base_url, MODEL, USERS)
+        chats = [chat(self, caller, model["id"], number) for number, caller in
+                 enumerate(caller for caller in callers for _ in range(SESSIONS_OF_EACH))]
+        starts_s = []
+        with self.subTest(seed=seed):
+            for run in range(RUNS):
+                for each in chats:
+                    each.turns.clear()
+                self.talk_until_killed(chats, chance.uniform(0.3, 2.5))
+                self.assertEqual([], support.integrity_faults(self.server.data))
+                self.server.start()
+                starts_s.append(self.server.start_s)
+                support.run_together([lambda each=each: self.check_chat(each) for each in chats])
+                self.assertGreater(sum(len(each.turns) for each in chats), 0, f"run {run}")
+            self.assertEqual([], [refusal for each in chats for refusal in each.refusals])
+        print(f"    ready again after {min(starts_s):.2f} to {max(starts_s):.2f} s "
+              f"(2 s are the aim for the release build)")
+
+    def talk_until_killed(self, chats, seconds):
+        is_over = threading.Event()
+        killer = threading.Timer(seconds, self.kill, [is_over])
+        killer.start()
+        support.run_together([lambda each=each: each.talk(is_over) for each in chats])
+        killer.join()
+
+    def kill(self, is_over):
+        is_over.set()
+        self.server.process.kill()
+
+    def check_chat(self, each):
+        for content, view in each.turns:
+            kept = self.message(each.caller, each.session, view.start["userMessageId"])
+            self.assertEqual(content, kept["content"])
+            is_whole = view.done is not None
+            if is_whole:
+                self.assertEqual("complete", view.done["status"], view.errors)
+            else:
+                self.resume(each, view)
+            stored = self.message(each.caller, each.session, view.start["messageId"])
+            self.assertEqual(stored["content"], view.text)
+            self.assertEqual("complete" if is_whole else view.done["status"], stored["status"])
+
+    def resume(self, each, view):
+        path = f"/api/chat/stream/{view.start['messageId']}"
+        begun = time.monotonic()
+        with each.caller.stream(path, last_id=view.last_id) as events:
+            self.assertEqual(200, events.status, getattr(events, "problem", ""))
+            view.follow(events)
+        self.assertIsNotNone(view.done, f"no end after {time.monotonic() - begun:.1f} s")
+        # The reply may have ended in the instant before the kill, its `done` still on the way.
+        self.assertIn(view.done["status"], ("interrupted", "complete"))
