@@ -22,12 +22,11 @@ struct part {
   std::optional<std::string> media_type;
   std::optional<std::string> alt;
 };
-PARLEY_RECORD(part,
-  FIELD(type, "type", .uses = in_create | required | out),
-  FIELD(text, "text", .uses = in_create | out, .length_max = 4 << 20),
-  FIELD(url, "url", .uses = in_create | out, .length_max = 20 << 20),
-  FIELD(media_type, "mediaType", .uses = in_create | out, .length_max = 100),
-  FIELD(alt, "alt", .uses = in_create | out, .length_max = 1000))
+PARLEY_RECORD(part, FIELD(type, "type", .uses = in_create | required | out),
+              FIELD(text, "text", .uses = in_create | out, .length_max = 4 << 20),
+              FIELD(url, "url", .uses = in_create | out, .length_max = 20 << 20),
+              FIELD(media_type, "mediaType", .uses = in_create | out, .length_max = 100),
+              FIELD(alt, "alt", .uses = in_create | out, .length_max = 1000))
 
 /// The text parts joined.
 std::string content_of(const std::vector<part>& parts);
@@ -37,7 +36,14 @@ constexpr std::array<std::string_view, 4> names_of(message_role) {
   return {"system", "user", "assistant", "tool"};
 }
 
-enum class message_status : uint8_t { complete = 1, streaming, length, stopped, interrupted, error };
+enum class message_status : uint8_t {
+  complete = 1,
+  streaming,
+  length,
+  stopped,
+  interrupted,
+  error
+};
 constexpr std::array<std::string_view, 6> names_of(message_status) {
   return {"complete", "streaming", "length", "stopped", "interrupted", "error"};
 }
@@ -54,22 +60,18 @@ struct usage {
   std::optional<int64_t> cached_tokens;
   usage_source source = usage_source::provider;
 };
-PARLEY_RECORD(usage,
-  FIELD(prompt_tokens, "promptTokens"),
-  FIELD(completion_tokens, "completionTokens"),
-  FIELD(reasoning_tokens, "reasoningTokens"),
-  FIELD(cached_tokens, "cachedTokens"),
-  FIELD(source, "source"))
+PARLEY_RECORD(usage, FIELD(prompt_tokens, "promptTokens"),
+              FIELD(completion_tokens, "completionTokens"),
+              FIELD(reasoning_tokens, "reasoningTokens"), FIELD(cached_tokens, "cachedTokens"),
+              FIELD(source, "source"))
 
 struct message_tokens {
   int64_t count = 0;
   std::string vocabulary;
   bool estimated = false;
 };
-PARLEY_RECORD(message_tokens,
-  FIELD(count, "count"),
-  FIELD(vocabulary, "vocabulary"),
-  FIELD(estimated, "estimated"))
+PARLEY_RECORD(message_tokens, FIELD(count, "count"), FIELD(vocabulary, "vocabulary"),
+              FIELD(estimated, "estimated"))
 
 struct reply_timing {
   int64_t first_token_ms = 0;
@@ -84,11 +86,8 @@ struct context_used {
   int64_t kept = 0;     ///< messages sent
   int64_t dropped = 0;  ///< messages that did not fit
 };
-PARLEY_RECORD(context_used,
-  FIELD(tokens, "tokens"),
-  FIELD(limit, "limit"),
-  FIELD(kept, "kept"),
-  FIELD(dropped, "dropped"))
+PARLEY_RECORD(context_used, FIELD(tokens, "tokens"), FIELD(limit, "limit"), FIELD(kept, "kept"),
+              FIELD(dropped, "dropped"))
 
 /// Why a reply ended with status `error`, as the client saw it.
 struct message_error {
@@ -96,10 +95,8 @@ struct message_error {
   std::string reason;
   std::string message;
 };
-PARLEY_RECORD(message_error,
-  FIELD(code, "code"),
-  FIELD(reason, "reason"),
-  FIELD(message, "message"))
+PARLEY_RECORD(message_error, FIELD(code, "code"), FIELD(reason, "reason"),
+              FIELD(message, "message"))
 
 struct message {
   message_id id;
@@ -119,23 +116,13 @@ struct message {
   std::optional<context_used> context;
   std::optional<message_error> error;
 };
-PARLEY_RECORD(message,
-  FIELD(id, "id"),
-  FIELD(version, "version"),
-  FIELD(created_at, "createdAt"),
-  FIELD(updated_at, "updatedAt"),
-  FIELD(session_id, "sessionId"),
-  FIELD(parent_id, "parentId", .uses = out | stored | nullable),
-  FIELD(role, "role"),
-  FIELD(parts, "parts"),
-  FIELD(status, "status"),
-  FIELD(model_id, "modelId", .uses = out | stored | nullable),
-  FIELD(model_name, "modelName"),
-  FIELD(usage, "usage"),
-  FIELD(tokens, "tokens"),
-  FIELD(timing, "timing"),
-  FIELD(context, "context"),
-  FIELD(error, "error"))
+PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
+              FIELD(updated_at, "updatedAt"), FIELD(session_id, "sessionId"),
+              FIELD(parent_id, "parentId", .uses = out | stored | nullable), FIELD(role, "role"),
+              FIELD(parts, "parts"), FIELD(status, "status"),
+              FIELD(model_id, "modelId", .uses = out | stored | nullable),
+              FIELD(model_name, "modelName"), FIELD(usage, "usage"), FIELD(tokens, "tokens"),
+              FIELD(timing, "timing"), FIELD(context, "context"), FIELD(error, "error"))
 
 /// `content` of api.md.
 void write_derived(json_writer& writer, const message& value);

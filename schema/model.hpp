@@ -19,15 +19,15 @@ struct reply_params {
   std::optional<std::vector<std::string>> stop;
   std::optional<std::string> reasoning_effort;
 };
-PARLEY_RECORD(reply_params,
-  FIELD(temperature, "temperature", .uses = in_create | out, .min = 0, .max = 2),
-  FIELD(top_p, "topP", .uses = in_create | out, .min = 0, .max = 1),
-  FIELD(max_tokens, "maxTokens", .uses = in_create | out, .min = 1, .max = 10'000'000),
-  FIELD(presence_penalty, "presencePenalty", .uses = in_create | out, .min = -2, .max = 2),
-  FIELD(frequency_penalty, "frequencyPenalty", .uses = in_create | out, .min = -2, .max = 2),
-  FIELD(seed, "seed", .uses = in_create | out),
-  FIELD(stop, "stop", .uses = in_create | out, .length_max = 4),
-  FIELD(reasoning_effort, "reasoningEffort", .uses = in_create | out, .length_max = 20))
+PARLEY_RECORD(
+    reply_params, FIELD(temperature, "temperature", .uses = in_create | out, .min = 0, .max = 2),
+    FIELD(top_p, "topP", .uses = in_create | out, .min = 0, .max = 1),
+    FIELD(max_tokens, "maxTokens", .uses = in_create | out, .min = 1, .max = 10'000'000),
+    FIELD(presence_penalty, "presencePenalty", .uses = in_create | out, .min = -2, .max = 2),
+    FIELD(frequency_penalty, "frequencyPenalty", .uses = in_create | out, .min = -2, .max = 2),
+    FIELD(seed, "seed", .uses = in_create | out),
+    FIELD(stop, "stop", .uses = in_create | out, .length_max = 4),
+    FIELD(reasoning_effort, "reasoningEffort", .uses = in_create | out, .length_max = 20))
 
 /// The params of `over` where it has them, those of `under` otherwise.
 reply_params merge(const reply_params& over, const reply_params& under);
@@ -54,29 +54,26 @@ struct model_config {
 
   bool is_system() const { return !owner_id.has_value(); }
 };
-PARLEY_RECORD(model_config,
-  FIELD(id, "id"),
-  FIELD(version, "version"),
-  FIELD(created_at, "createdAt"),
-  FIELD(updated_at, "updatedAt"),
-  FIELD(owner_id, "ownerId", .uses = stored),
-  FIELD(name, "name", .uses = in_create | in_patch | required | out | stored, .length_min = 1,
-        .length_max = 100),
-  FIELD(provider, "provider", .uses = in_create | in_patch | out | stored, .length_min = 1,
-        .length_max = 40),
-  FIELD(base_url, "baseUrl", .uses = in_create | in_patch | required | out | stored,
-        .length_min = 8, .length_max = 2000),
-  FIELD(model, "model", .uses = in_create | in_patch | required | out | stored, .length_min = 1,
-        .length_max = 200),
-  FIELD(api_key, "apiKey", .uses = in_create | in_patch | secret, .length_max = 1000),
-  FIELD(sealed_key, "sealedKey", .uses = stored | secret),
-  FIELD(key_hint, "keyHint", .uses = out | stored),
-  FIELD(context_window, "contextWindow", .uses = in_create | in_patch | out | stored, .min = 256,
-        .max = 100'000'000),
-  FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored, .min = 1,
-        .max = 10'000'000),
-  FIELD(params, "params", .uses = in_create | in_patch | out | stored),
-  FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored))
+PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
+              FIELD(created_at, "createdAt"), FIELD(updated_at, "updatedAt"),
+              FIELD(owner_id, "ownerId", .uses = stored),
+              FIELD(name, "name", .uses = in_create | in_patch | required | out | stored,
+                    .length_min = 1, .length_max = 100),
+              FIELD(provider, "provider", .uses = in_create | in_patch | out | stored,
+                    .length_min = 1, .length_max = 40),
+              FIELD(base_url, "baseUrl", .uses = in_create | in_patch | required | out | stored,
+                    .length_min = 8, .length_max = 2000),
+              FIELD(model, "model", .uses = in_create | in_patch | required | out | stored,
+                    .length_min = 1, .length_max = 200),
+              FIELD(api_key, "apiKey", .uses = in_create | in_patch | secret, .length_max = 1000),
+              FIELD(sealed_key, "sealedKey", .uses = stored | secret),
+              FIELD(key_hint, "keyHint", .uses = out | stored),
+              FIELD(context_window, "contextWindow", .uses = in_create | in_patch | out | stored,
+                    .min = 256, .max = 100'000'000),
+              FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored, .min = 1,
+                    .max = 10'000'000),
+              FIELD(params, "params", .uses = in_create | in_patch | out | stored),
+              FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored))
 
 /// `system` and `hasApiKey` of api.md.
 void write_derived(json_writer& writer, const model_config& model);

@@ -15,7 +15,9 @@ constexpr std::array<std::string_view, 3> names_of(title_source) {
 
 /// What to do when a conversation outgrows the window: drop the oldest, or refuse the turn.
 enum class context_strategy : uint8_t { slide = 1, none };
-constexpr std::array<std::string_view, 2> names_of(context_strategy) { return {"slide", "none"}; }
+constexpr std::array<std::string_view, 2> names_of(context_strategy) {
+  return {"slide", "none"};
+}
 
 struct session {
   session_id id;
@@ -34,22 +36,20 @@ struct session {
   std::optional<instant> last_message_at;
   json_text metadata;
 };
-PARLEY_RECORD(session,
-  FIELD(id, "id"),
-  FIELD(version, "version"),
-  FIELD(created_at, "createdAt"),
-  FIELD(updated_at, "updatedAt"),
-  FIELD(owner_id, "ownerId"),
-  FIELD(title, "title", .uses = in_create | in_patch | out | stored, .length_max = 200),
-  FIELD(title_source, "titleSource"),
-  FIELD(model_id, "modelId", .uses = in_create | in_patch | out | stored | nullable),
-  FIELD(system_prompt, "systemPrompt", .uses = in_create | in_patch | out | stored | nullable,
-        .length_max = 32768),
-  FIELD(params, "params", .uses = in_create | in_patch | out | stored),
-  FIELD(context_strategy, "contextStrategy", .uses = in_create | in_patch | out | stored),
-  FIELD(active_leaf_id, "activeLeafId", .uses = in_patch | out | stored | nullable),
-  FIELD(message_count, "messageCount"),
-  FIELD(last_message_at, "lastMessageAt", .uses = out | stored | nullable),
-  FIELD(metadata, "metadata", .uses = in_create | in_patch | out | stored, .length_max = 4096))
+PARLEY_RECORD(session, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
+              FIELD(updated_at, "updatedAt"), FIELD(owner_id, "ownerId"),
+              FIELD(title, "title", .uses = in_create | in_patch | out | stored, .length_max = 200),
+              FIELD(title_source, "titleSource"),
+              FIELD(model_id, "modelId", .uses = in_create | in_patch | out | stored | nullable),
+              FIELD(system_prompt, "systemPrompt",
+                    .uses = in_create | in_patch | out | stored | nullable, .length_max = 32768),
+              FIELD(params, "params", .uses = in_create | in_patch | out | stored),
+              FIELD(context_strategy, "contextStrategy",
+                    .uses = in_create | in_patch | out | stored),
+              FIELD(active_leaf_id, "activeLeafId", .uses = in_patch | out | stored | nullable),
+              FIELD(message_count, "messageCount"),
+              FIELD(last_message_at, "lastMessageAt", .uses = out | stored | nullable),
+              FIELD(metadata, "metadata", .uses = in_create | in_patch | out | stored,
+                    .length_max = 4096))
 
 }  // namespace parley

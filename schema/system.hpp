@@ -7,7 +7,9 @@
 namespace parley {
 
 enum class registration : uint8_t { open = 1, closed };
-constexpr std::array<std::string_view, 2> names_of(registration) { return {"open", "closed"}; }
+constexpr std::array<std::string_view, 2> names_of(registration) {
+  return {"open", "closed"};
+}
 
 struct system_settings {
   int64_t version = 1;
@@ -15,10 +17,9 @@ struct system_settings {
   std::optional<model_id> default_model_id;
   std::optional<std::string> banner;
 };
-PARLEY_RECORD(system_settings,
-  FIELD(version, "version", .uses = out),
-  FIELD(registration, "registration", .uses = in_patch | out),
-  FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
-  FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000))
+PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
+              FIELD(registration, "registration", .uses = in_patch | out),
+              FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
+              FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000))
 
 }  // namespace parley

@@ -9,7 +9,9 @@
 namespace parley {
 
 enum class role : uint8_t { user = 1, admin };
-constexpr std::array<std::string_view, 2> names_of(role) { return {"USER", "ADMIN"}; }
+constexpr std::array<std::string_view, 2> names_of(role) {
+  return {"USER", "ADMIN"};
+}
 
 /// `erased`: the account is gone for everyone; what it owned is being removed in small batches.
 enum class user_status : uint8_t { active = 1, disabled, erased };
@@ -34,23 +36,19 @@ struct user {
   std::string password_hash;
   int64_t token_version = 1;
 };
-PARLEY_RECORD(user,
-  FIELD(id, "id"),
-  FIELD(version, "version"),
-  FIELD(created_at, "createdAt"),
-  FIELD(updated_at, "updatedAt"),
-  FIELD(username, "username", .uses = in_create | required | out | stored, .length_min = 2,
-        .length_max = 64),
-  FIELD(display_name, "displayName", .uses = in_create | in_patch | out | stored,
-        .length_max = 200),
-  FIELD(email, "email", .uses = in_create | in_patch | out | stored, .length_min = 3,
-        .length_max = 254),
-  FIELD(role, "role"),
-  FIELD(status, "status"),
-  FIELD(must_change_password, "mustChangePassword"),
-  FIELD(last_login_at, "lastLoginAt", .uses = out | stored | nullable),
-  FIELD(password_hash, "passwordHash", .uses = stored | secret),
-  FIELD(token_version, "tokenVersion", .uses = stored | secret))
+PARLEY_RECORD(user, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
+              FIELD(updated_at, "updatedAt"),
+              FIELD(username, "username", .uses = in_create | required | out | stored,
+                    .length_min = 2, .length_max = 64),
+              FIELD(display_name, "displayName", .uses = in_create | in_patch | out | stored,
+                    .length_max = 200),
+              FIELD(email, "email", .uses = in_create | in_patch | out | stored, .length_min = 3,
+                    .length_max = 254),
+              FIELD(role, "role"), FIELD(status, "status"),
+              FIELD(must_change_password, "mustChangePassword"),
+              FIELD(last_login_at, "lastLoginAt", .uses = out | stored | nullable),
+              FIELD(password_hash, "passwordHash", .uses = stored | secret),
+              FIELD(token_version, "tokenVersion", .uses = stored | secret))
 
 /// The name's rule beyond its length: no white space, no control characters, no slashes.
 expected<void> check_username(std::string_view name);
@@ -66,15 +64,11 @@ struct login {
   std::string user_agent;
   std::string refresh_hash;
 };
-PARLEY_RECORD(login,
-  FIELD(id, "id"),
-  FIELD(owner_id, "ownerId", .uses = stored),
-  FIELD(created_at, "createdAt"),
-  FIELD(last_used_at, "lastUsedAt"),
-  FIELD(expires_at, "expiresAt"),
-  FIELD(address, "address", .length_max = 64),
-  FIELD(user_agent, "userAgent", .length_max = 300),
-  FIELD(refresh_hash, "refreshHash", .uses = stored | secret))
+PARLEY_RECORD(login, FIELD(id, "id"), FIELD(owner_id, "ownerId", .uses = stored),
+              FIELD(created_at, "createdAt"), FIELD(last_used_at, "lastUsedAt"),
+              FIELD(expires_at, "expiresAt"), FIELD(address, "address", .length_max = 64),
+              FIELD(user_agent, "userAgent", .length_max = 300),
+              FIELD(refresh_hash, "refreshHash", .uses = stored | secret))
 
 /// What a personal setting page holds; one per user.
 struct user_settings {
@@ -86,11 +80,12 @@ struct user_settings {
   json_text ui;
 };
 PARLEY_RECORD(user_settings,
-  FIELD(language, "language", .uses = in_patch | out | nullable, .length_max = 35),
-  FIELD(theme, "theme", .uses = in_patch | out | nullable, .length_max = 40),
-  FIELD(time_zone, "timeZone", .uses = in_patch | out | nullable, .length_max = 64),
-  FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
-  FIELD(system_prompt, "systemPrompt", .uses = in_patch | out | nullable, .length_max = 32768),
-  FIELD(ui, "ui", .uses = in_patch | out, .length_max = 16384))
+              FIELD(language, "language", .uses = in_patch | out | nullable, .length_max = 35),
+              FIELD(theme, "theme", .uses = in_patch | out | nullable, .length_max = 40),
+              FIELD(time_zone, "timeZone", .uses = in_patch | out | nullable, .length_max = 64),
+              FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
+              FIELD(system_prompt, "systemPrompt", .uses = in_patch | out | nullable,
+                    .length_max = 32768),
+              FIELD(ui, "ui", .uses = in_patch | out, .length_max = 16384))
 
 }  // namespace parley

@@ -1,0 +1,111 @@
+/// The actor of the system's settings and models.
+#pragma once
+
+#include "actors/directory.hpp"
+
+namespace parley {
+
+/// What a login page needs to know.
+struct get_methods {};
+PARLEY_INSPECT(get_methods)
+
+struct login_methods {
+  parley::registration registration = parley::registration::closed;
+  bool needs_setup = false;  ///< no account exists yet
+};
+PARLEY_INSPECT(login_methods, registration, needs_setup)
+
+/// Makes an account and its first login. The first account becomes ADMIN; beyond loopback it needs
+/// the setup code printed at start.
+struct register_user {
+  patch_of<user> account;
+  secret_text password;
+  secret_text setup_code;
+  client from;
+};
+PARLEY_INSPECT(register_user, account, password, setup_code, from)
+
+/// Makes an account without a login. EDGE has had the caller admitted, here and below.
+struct make_user {
+  patch_of<user> account;
+  secret_text password;
+  parley::role role = parley::role::user;
+};
+PARLEY_INSPECT(make_user, account, password, role)
+
+struct list_users {
+  page_request page;
+  std::string search;
+};
+PARLEY_INSPECT(list_users, page, search)
+
+struct get_user {
+  user_id id;
+};
+PARLEY_INSPECT(get_user, id)
+
+struct change_user {
+  user_id id;
+  alter_account change;
+};
+PARLEY_INSPECT(change_user, id, change)
+
+struct drop_user {
+  user_id id;
+};
+PARLEY_INSPECT(drop_user, id)
+
+struct get_system {};
+PARLEY_INSPECT(get_system)
+
+struct change_system {
+  patch_of<system_settings> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_system, patch, if_version)
+
+struct add_system_model {
+  patch_of<model_config> patch;
+};
+PARLEY_INSPECT(add_system_model, patch)
+
+struct change_system_model {
+  model_id id;
+  patch_of<model_config> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_system_model, id, patch, if_version)
+
+struct drop_system_model {
+  model_id id;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_system_model, id, if_version)
+
+/// From app/node at start and after a restart: where users live.
+struct meet_directory {
+  directory_actor directory;
+};
+PARLEY_INSPECT(meet_directory, directory)
+
+/// The ADMIN actor: system settings, system models, making of accounts. One a node, floats, never
+/// sleeps.
+using admin_actor = caf::typed_actor<
+    // message              answer             what it does
+    ask<get_methods, login_methods>,         //
+    ask<register_user, login_ticket>,        // as `registration` allows
+    ask<make_user, user>,                    //
+    ask<list_users, page_of<user>>,          // READER answers
+    ask<get_user, user>,                     //
+    ask<change_user, user>,                  // USER answers
+    ask<drop_user, done>,                    // USER answers
+    ask<get_system, system_settings>,        //
+    ask<change_system, system_settings>,     //
+    ask<find_system_model, model_config>,    // enabled ones only
+    ask<list_system_models, model_list>,     // all
+    ask<add_system_model, model_config>,     //
+    ask<change_system_model, model_config>,  //
+    ask<drop_system_model, done>,            //
+    tell<meet_directory>>;                   // from app/node
+
+}  // namespace parley

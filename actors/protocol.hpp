@@ -1,0 +1,166 @@
+/// The rules all actors share: how a table row is written, how an actor is hardened, how a late
+/// answer is kept. See docs/house.md section 5 for the three rules that keep a server alive.
+#pragma once
+
+#include <atomic>
+#include <caf/all.hpp>
+#include <memory>
+#include <string_view>
+#include <typeindex>
+#include <unordered_map>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "schema/user.hpp"
+
+namespace parley {
+
+/// A row of a table: the message M is answered by R, or by an error.
+template <class M, class R>
+using ask = typename caf::replies_to<M>::template with<R>;
+/// A row without an answer. Its handler returns void; a failure is a message of its own.
+template <class M>
+using tell = caf::reacts_to<M>;
+
+/// Who asks, as the access token says it. EDGE may refuse on the token; only USER admits.
+struct caller {
+  user_id user;
+  login_id login;
+  int64_t version = 0;
+  role needs = role::user;
+  std::string request_id;
+};
+PARLEY_INSPECT(caller, user, login, version, needs, request_id)
+
+/// Where a request came from.
+struct client {
+  std::string address;
+  std::string user_agent;
+};
+PARLEY_INSPECT(client, address, user_agent)
+
+/// One page of a list. `cursor` is what the last page gave, empty for the first.
+struct page_request {
+  int32_t limit = 50;
+  std::string cursor;
+  bool is_descending = true;
+  bool needs_total = false;
+};
+PARLEY_INSPECT(page_request, limit, cursor, is_descending, needs_total)
+
+template <class Item>
+struct page_of {
+  std::vector<Item> items;
+  std::optional<std::string> next_cursor;
+  std::optional<int64_t> total;
+};
+template <class Inspector, class Item>
+typename Inspector::result_type inspect(Inspector& inspector, page_of<Item>& page) {
+  return inspector(caf::meta::type_name("page"), page.items, page.next_cursor, page.total);
+}
+
+/// What goes wrong without ending anything; counted, so that a flood is seen in /metrics.
+enum class mishap : uint8_t { unexpected_message = 1, failed_tell, exception, exit_refused };
+void count_mishap(mishap kind, std::string_view actor_name, std::string_view cause);
+uint64_t mishaps(mishap kind);
+
+/// Called before each handler; null in production. Tests make a handler throw with it.
+using fault_hook = void (*)(std::string_view actor_name, std::type_index message);
+extern std::atomic<fault_hook> handler_fault_hook;
+
+/// To be called by every actor's constructor or behaviour function. Afterwards an unknown message
+/// is counted and its asker told, an error sent back by a `tell` is counted, an exception ends the
+/// actor without a print, and of foreign exits only `kill` and `user_shutdown` end it.
+void harden(caf::scheduled_actor* self);
+
+/// A late answer: delivers `unavailable` when it is dropped, so nobody waits for ever. Keep it in
+/// the actor's state (a promise captured by a lambda alone is lost when the actor ends).
+template <class R>
+class answer {
+ public:
+  answer() = default;
+  explicit answer(caf::typed_response_promise<R> promise)
+      : promise_(std::move(promise)), is_open_(true) {}
+  answer(answer&& other) noexcept
+      : promise_(std::move(other.promise_)), is_open_(std::exchange(other.is_open_, false)) {}
+  answer& operator=(answer&& other) noexcept {
+    if (this == &other) return *this;
+    drop();
+    promise_ = std::move(other.promise_);
+    is_open_ = std::exchange(other.is_open_, false);
+    return *this;
+  }
+  ~answer() { drop(); }
+
+  bool is_open() const { return is_open_; }
+  void deliver(R result) {
+    if (std::exchange(is_open_, false)) promise_.deliver(std::move(result));
+  }
+  void fail(error cause) {
+    if (std::exchange(is_open_, false)) promise_.deliver(std::move(cause));
+  }
+
+ private:
+  void drop() { fail(make_error(errc::unavailable)); }
+
+  caf::typed_response_promise<R> promise_;
+  bool is_open_ = false;
+};
+
+/// The late answers of one actor, kept in its state. `hold` gives a key that lambdas may capture.
+class held_answers {
+ public:
+  template <class R, class Self>
+  std::pair<uint64_t, caf::typed_response_promise<R>> hold(Self* self) {
+    auto promise = self->template make_response_promise<R>();
+    auto key = ++last_key_;
+    held_.emplace(key, std::make_unique<slot_of<R>>(promise));
+    return {key, promise};
+  }
+  /// Empty when it was taken before.
+  template <class R>
+  answer<R> take(uint64_t key) {
+    auto found = held_.find(key);
+    if (found == held_.end()) return {};
+    auto taken = std::move(static_cast<slot_of<R>&>(*found->second).held);
+    held_.erase(found);
+    return taken;
+  }
+  template <class R>
+  void deliver(uint64_t key, R result) {
+    take<R>(key).deliver(std::move(result));
+  }
+  template <class R>
+  void fail(uint64_t key, error cause) {
+    take<R>(key).fail(std::move(cause));
+  }
+  size_t size() const { return held_.size(); }
+
+ private:
+  struct slot {
+    virtual ~slot() = default;
+  };
+  template <class R>
+  struct slot_of : slot {
+    explicit slot_of(caf::typed_response_promise<R> promise) : held(std::move(promise)) {}
+    answer<R> held;
+  };
+  std::unordered_map<uint64_t, std::unique_ptr<slot>> held_;
+  uint64_t last_key_ = 0;
+};
+
+/// One row of a behaviour: forwards M to `state.on(message)`.
+template <class M, class Self>
+auto handle(Self* self) {
+  return [self](const M& message) {
+    if (auto hook = handler_fault_hook.load(std::memory_order_relaxed))
+      hook(self->name(), typeid(M));
+    return self->state.on(message);
+  };
+}
+
+/// Registers every message type of all tables, for errors' texts and for other nodes.
+void add_message_types(caf::actor_system_config& config);
+
+}  // namespace parley

@@ -1,0 +1,15 @@
+/// The actor of one I/O thread's upstream calls.
+#pragma once
+
+#include "actors/provider_messages.hpp"
+
+namespace parley {
+
+/// A PROVIDER actor: the calls of one I/O thread, pinned to it. Opens sealed API keys, speaks the
+/// dialects, retries before the first token, never sleeps. A sink that ends cancels its calls.
+using provider_actor = caf::typed_actor<
+    // message     what it does
+    tell<complete>,      // start a call; its sink hears of it
+    tell<cancel_call>>;  // close its socket at once
+
+}  // namespace parley

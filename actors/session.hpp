@@ -1,0 +1,46 @@
+/// The actor of one chat session.
+#pragma once
+
+#include "actors/session_messages.hpp"
+#include "actors/storage.hpp"
+
+namespace parley {
+
+struct reply_ticket;
+
+/// What SESSION needs of the USER that spawned it.
+using session_parent_actor =
+    caf::typed_actor<ask<find_model, model_config>, tell<session_idle>, tell<turn_ended>>;
+
+/// The SESSION actor: one chat session's message headers, context window and running reply.
+/// Spawned and watched by its USER actor, on the same node; floats. Sleeps after
+/// session_idle_max_s, never while a reader or a call is there. Fails a request with errc; never
+/// stops because of one.
+using session_actor = caf::typed_actor<
+    // message         answer        what it does
+    ask<start_turn, reply_ticket>,    // store the draft and start the model; answers once stored
+    ask<follow_reply, reply_ticket>,  // slices are then told to the reader while credit lasts
+    tell<grant_credit>,               // from a reader: so many more bytes may be sent
+    tell<leave_reply>,                // from a reader: its client is gone
+    ask<stop_reply, done>,            // cancel upstream; what arrived is kept and stored
+    ask<change_session, session>,     // merge patch, stored
+    ask<drop_session, done>,          // remove it with its messages, then end
+    tell<end_streams>,                // from USER: a login ended
+    tell<reply_delta>,                // from PROVIDER
+    tell<reply_finished>,             // from PROVIDER: usage and reason
+    tell<reply_failed>,               // from PROVIDER: a safe error
+    tell<reply_tick>,                 // from PROVIDER, each second: checkpoint
+    tell<idle_check>,                 // from itself
+    tell<sleep_now>>;                 // from USER: yes, end
+
+/// Where the reply is and who holds it.
+struct reply_ticket {
+  session_id session;
+  message_id user_message;
+  message_id message;
+  session_actor holder;
+  bool is_stored = false;  ///< finished: the stream will be short
+};
+PARLEY_INSPECT(reply_ticket, session, user_message, message, holder, is_stored)
+
+}  // namespace parley

@@ -1,0 +1,115 @@
+/// What SESSION is asked and what it tells its readers and its USER.
+#pragma once
+
+#include "actors/provider.hpp"
+#include "chat/reply_event.hpp"
+#include "schema/session.hpp"
+
+namespace parley {
+
+/// Whoever reads a reply as it grows: EDGE.
+using slice_reader_actor = caf::typed_actor<tell<slice>>;
+
+/// A reader joins: slices of at most `credit` bytes of text in flight are sent from `after` on.
+struct follower {
+  slice_reader_actor reader;
+  uint64_t stream = 0;  ///< the reader's name for it, unique within the reader
+  int64_t after = 0;
+  int64_t credit = 0;  ///< bytes of text
+  login_id login;      ///< its end ends the stream
+  bool stops_on_leave = false;
+};
+PARLEY_INSPECT(follower, reader, stream, after, credit, login, stops_on_leave)
+
+/// Idempotency-Key of a request.
+struct request_key {
+  std::string route;
+  std::string key;
+  std::string body_sha256;
+};
+PARLEY_INSPECT(request_key, route, key, body_sha256)
+
+/// One turn. Answered once user message and reply row are stored; then the follower is served.
+struct start_turn {
+  draft content;
+  provider_actor provider;  ///< that of the loop the request came in on
+  std::optional<follower> follow;
+  std::optional<request_key> key;
+};
+PARLEY_INSPECT(start_turn, content, provider, follow, key)
+
+/// Joins the reply `message`, running or stored.
+struct follow_reply {
+  message_id message;
+  follower follow;
+};
+PARLEY_INSPECT(follow_reply, message, follow)
+
+/// From a reader: so many more bytes may be sent.
+struct grant_credit {
+  slice_reader_actor reader;
+  uint64_t stream = 0;
+  int64_t bytes = 0;
+};
+PARLEY_INSPECT(grant_credit, reader, stream, bytes)
+
+/// From a reader: its client is gone.
+struct leave_reply {
+  slice_reader_actor reader;
+  uint64_t stream = 0;
+};
+PARLEY_INSPECT(leave_reply, reader, stream)
+
+/// Ends the running reply; what arrived is kept. Not running any more is no fault.
+struct stop_reply {
+  message_id message;  ///< none: whichever runs
+};
+PARLEY_INSPECT(stop_reply, message)
+
+/// A merge patch of the session. `if_version` 0: no condition.
+struct change_session {
+  patch_of<session> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_session, patch, if_version)
+
+/// Stops what runs, removes the session with its messages and ends.
+struct drop_session {
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_session, if_version)
+
+/// From USER: streams of this login end with an error; none stands for every login.
+struct end_streams {
+  login_id login;
+};
+PARLEY_INSPECT(end_streams, login)
+
+/// USER's answer to session_idle: nothing was sent since.
+struct sleep_now {};
+PARLEY_INSPECT(sleep_now)
+
+/// SESSION to itself, now and then: idle?
+struct idle_check {};
+PARLEY_INSPECT(idle_check)
+
+/// SESSION to USER: nothing to do; `seen` counts the messages got from USER so far.
+struct session_idle {
+  session_id session;
+  uint64_t seen = 0;
+};
+PARLEY_INSPECT(session_idle, session, seen)
+
+/// SESSION to USER: the turn that was granted is over, well or not.
+struct turn_ended {
+  session_id session;
+};
+PARLEY_INSPECT(turn_ended, session)
+
+/// SESSION to USER: the model to use. errc::not_found if the user can't see it.
+struct find_model {
+  model_id id;  ///< none: the user's or the system's default
+};
+PARLEY_INSPECT(find_model, id)
+
+}  // namespace parley

@@ -1,0 +1,34 @@
+/// The actors of the database.
+#pragma once
+
+#include "actors/storage_messages.hpp"
+
+namespace parley {
+
+/// The STORAGE actor: the only writer. Detached; owns the one connection that writes and
+/// checkpoints, drains what waits into one transaction and answers after its commit.
+/// Fails a commit with conflict, not_found, storage_full, storage_failed or, beyond
+/// storage_queue_max waiting commits, unavailable; a bad commit fails alone.
+using storage_actor = caf::typed_actor<
+    // message     answer   what it does
+    ask<commit, done>,  // queue; stored together with whatever else waits
+    tell<flush>,        // from itself, behind all that waits: one transaction for all
+    tell<sweep>>;       // from itself: the next batch of an erased user
+
+/// A READER actor: read-only queries, owner in every WHERE. Several, detached, behind one handle.
+using reader_actor = caf::typed_actor<
+    // message            answer             what it reads
+    ask<find_username, found_user>,        // name -> id, without regard to ASCII case
+    ask<load_user, user_state_loaded>,     // all of a USER actor's state
+    ask<find_spent_token, spent_token>,    // a refresh token used twice?
+    ask<list_accounts, page_of<user>>,     // for ADMIN
+    ask<load_system, system_loaded>,       // all of ADMIN's state
+    ask<load_session, session_loaded>,     // all of a SESSION actor's state
+    ask<read_messages, message_list>,      // texts of a context window
+    ask<read_session, session>,            // one
+    ask<page_sessions, page_of<session>>,  // a list
+    ask<page_messages, page_of<message>>,  // a tree or a path
+    ask<read_message, message>,            // one
+    ask<find_key, known_key>>;             // was this Idempotency-Key used?
+
+}  // namespace parley

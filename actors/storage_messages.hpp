@@ -1,0 +1,148 @@
+/// What STORAGE and READER are asked.
+#pragma once
+
+#include "actors/protocol.hpp"
+#include "schema/change.hpp"
+
+namespace parley {
+
+/// Stores all changes or none; answered after the transaction that holds them is on disk.
+struct commit {
+  std::vector<change> changes;
+};
+PARLEY_INSPECT(commit, changes)
+
+/// STORAGE to itself: commit all that waits.
+struct flush {};
+PARLEY_INSPECT(flush)
+
+/// STORAGE to itself: the next small batch of an erased user's data.
+struct sweep {};
+PARLEY_INSPECT(sweep)
+
+struct find_username {
+  std::string username;
+};
+PARLEY_INSPECT(find_username, username)
+
+/// None if there is no such account.
+struct found_user {
+  std::optional<user_id> id;
+};
+PARLEY_INSPECT(found_user, id)
+
+/// Everything a USER actor keeps. errc::not_found for absent and erased users.
+struct load_user {
+  user_id id;
+};
+PARLEY_INSPECT(load_user, id)
+
+struct user_state_loaded {
+  user account;
+  std::vector<login> logins;
+  std::vector<model_config> models;
+  user_settings settings;
+  int64_t session_count = 0;
+};
+PARLEY_INSPECT(user_state_loaded, account, logins, models, settings, session_count)
+
+/// Which login a spent refresh token belonged to.
+struct find_spent_token {
+  user_id owner_id;
+  std::string hash;
+};
+PARLEY_INSPECT(find_spent_token, owner_id, hash)
+
+struct spent_token {
+  std::optional<login_id> login;
+  instant spent_at;
+};
+PARLEY_INSPECT(spent_token, login, spent_at)
+
+struct list_accounts {
+  page_request page;
+  std::string search;  ///< part of the username, empty for all
+};
+PARLEY_INSPECT(list_accounts, page, search)
+
+struct load_system {};
+PARLEY_INSPECT(load_system)
+
+struct system_loaded {
+  system_settings settings;
+  std::vector<model_config> models;
+  int64_t user_count = 0;
+};
+PARLEY_INSPECT(system_loaded, settings, models, user_count)
+
+/// A session with the headers of all its messages. Foreign = absent = errc::not_found.
+struct load_session {
+  user_id owner_id;
+  session_id id;
+};
+PARLEY_INSPECT(load_session, owner_id, id)
+
+struct session_loaded {
+  session header;
+  std::vector<message_header> messages;  ///< in the order of their making
+};
+PARLEY_INSPECT(session_loaded, header, messages)
+
+/// Whole messages, in the order asked; absent ones are left out.
+struct read_messages {
+  user_id owner_id;
+  session_id session;
+  std::vector<message_id> ids;
+};
+PARLEY_INSPECT(read_messages, owner_id, session, ids)
+
+struct message_list {
+  std::vector<message> items;
+};
+PARLEY_INSPECT(message_list, items)
+
+struct read_session {
+  user_id owner_id;
+  session_id id;
+};
+PARLEY_INSPECT(read_session, owner_id, id)
+
+/// Sessions, by updatedAt.
+struct page_sessions {
+  user_id owner_id;
+  page_request page;
+};
+PARLEY_INSPECT(page_sessions, owner_id, page)
+
+/// Messages of a session: with `leaf` the path from it to the root, otherwise the whole tree; by
+/// order of making.
+struct page_messages {
+  user_id owner_id;
+  session_id session;
+  page_request page;
+  std::optional<message_id> leaf;
+};
+PARLEY_INSPECT(page_messages, owner_id, session, page, leaf)
+
+/// One message of the owner; `session` none stands for any of theirs. Of a running reply: what is
+/// checkpointed.
+struct read_message {
+  user_id owner_id;
+  session_id session;
+  message_id id;
+};
+PARLEY_INSPECT(read_message, owner_id, session, id)
+
+struct find_key {
+  user_id owner_id;
+  std::string route;
+  std::string key;
+};
+PARLEY_INSPECT(find_key, owner_id, route, key)
+
+struct known_key {
+  std::optional<remember_key> made;
+};
+PARLEY_INSPECT(known_key, made)
+
+}  // namespace parley

@@ -1,0 +1,55 @@
+/// The actor of one account.
+#pragma once
+
+#include "actors/user_messages.hpp"
+
+namespace parley {
+
+/// What USER needs of ADMIN.
+using system_models_actor =
+    caf::typed_actor<ask<find_system_model, model_config>, ask<list_system_models, model_list>>;
+/// What USER needs of DIRECTORY.
+using user_parent_actor = caf::typed_actor<tell<user_idle>>;
+
+/// The USER actor: an account with its logins, settings and personal models, and the handles of its
+/// open sessions. Spawned and watched by DIRECTORY, once in the whole cluster; floats. Admits every
+/// caller: login, token version, status, role. Sleeps after user_idle_max_s without open sessions.
+using user_actor = caf::typed_actor<
+    // message             answer              what it does
+    ask<log_in, login_ticket>,             // from DIRECTORY: password -> new login
+    ask<open_login, login_ticket>,         // from ADMIN: the account is new
+    ask<refresh_login, login_ticket>,      // rotate; a token used twice ends the login
+    ask<admit, done>,                      // for requests that others answer
+    ask<log_out, done>,                    // end the caller's login, its streams too
+    ask<list_logins, login_list>,          //
+    ask<end_login, done>,                  // end another of one's logins
+    ask<get_account, user>,                //
+    ask<change_account, user>,             // profile
+    ask<change_password, done>,            // ends all other logins
+    ask<leave, done>,                      // remove the account
+    ask<alter_account, user>,              // from ADMIN: role, status
+    ask<remove_account, done>,             // from ADMIN
+    ask<get_settings, user_settings>,      //
+    ask<change_settings, user_settings>,   //
+    ask<list_models, model_list>,          // personal and system
+    ask<get_model, model_config>,          //
+    ask<add_model, model_config>,          // personal
+    ask<change_model, model_config>,       // a new origin without a new key clears the key
+    ask<drop_model, done>,                 //
+    ask<add_session, session>,             //
+    ask<list_sessions, page_of<session>>,  // READER answers
+    ask<get_session, session>,             // READER answers
+    ask<patch_session, session>,           // SESSION answers
+    ask<remove_session, done>,             // SESSION answers
+    ask<list_messages, page_of<message>>,  // READER answers
+    ask<get_message, message>,             // READER answers
+    ask<post_message, reply_ticket>,       // SESSION answers
+    ask<join_reply, reply_ticket>,         // SESSION answers
+    ask<stop_turn, done>,                  // SESSION answers
+    ask<find_model, model_config>,         // from SESSION
+    tell<session_idle>,                    // from SESSION
+    tell<turn_ended>,                      // from SESSION
+    tell<idle_check>,                      // from itself
+    tell<sleep_now>>;                      // from DIRECTORY: yes, end
+
+}  // namespace parley

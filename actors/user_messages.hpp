@@ -1,0 +1,238 @@
+/// What USER is asked. Every message that comes from outside carries its caller.
+#pragma once
+
+#include "actors/session.hpp"
+
+namespace parley {
+
+/// A new login of this account if the password is right.
+struct log_in {
+  secret_text password;
+  client from;
+};
+PARLEY_INSPECT(log_in, password, from)
+
+/// A new login without a password: ADMIN has just made this account.
+struct open_login {
+  client from;
+};
+PARLEY_INSPECT(open_login, from)
+
+struct refresh_login {
+  std::string token_hash;  ///< SHA-256 of the refresh token
+  client from;
+};
+PARLEY_INSPECT(refresh_login, token_hash, from)
+
+/// The body `tokens` of api.md.
+struct login_ticket {
+  user account;
+  secret_text access_token;
+  int64_t expires_in_s = 0;
+  secret_text refresh_token;
+  int64_t refresh_expires_in_s = 0;
+};
+PARLEY_INSPECT(login_ticket, account, access_token, expires_in_s, refresh_token,
+               refresh_expires_in_s)
+
+/// Is this caller who the token says, still logged in and of the role needed?
+struct admit {
+  caller who;
+};
+PARLEY_INSPECT(admit, who)
+
+struct log_out {
+  caller who;
+};
+PARLEY_INSPECT(log_out, who)
+
+struct list_logins {
+  caller who;
+};
+PARLEY_INSPECT(list_logins, who)
+
+struct login_list {
+  std::vector<login> items;
+};
+PARLEY_INSPECT(login_list, items)
+
+struct end_login {
+  caller who;
+  login_id login;
+};
+PARLEY_INSPECT(end_login, who, login)
+
+struct get_account {
+  caller who;
+};
+PARLEY_INSPECT(get_account, who)
+
+struct change_account {
+  caller who;
+  patch_of<user> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_account, who, patch, if_version)
+
+/// Ends all other logins.
+struct change_password {
+  caller who;
+  secret_text current;
+  secret_text next;
+};
+PARLEY_INSPECT(change_password, who, current, next)
+
+/// The account goes, with all it owns.
+struct leave {
+  caller who;
+};
+PARLEY_INSPECT(leave, who)
+
+/// From ADMIN, which has checked its own caller.
+struct alter_account {
+  std::optional<parley::role> role;
+  std::optional<user_status> status;
+};
+PARLEY_INSPECT(alter_account, role, status)
+
+/// From ADMIN.
+struct remove_account {};
+PARLEY_INSPECT(remove_account)
+
+struct get_settings {
+  caller who;
+};
+PARLEY_INSPECT(get_settings, who)
+
+struct change_settings {
+  caller who;
+  patch_of<user_settings> patch;
+};
+PARLEY_INSPECT(change_settings, who, patch)
+
+struct list_models {
+  caller who;
+};
+PARLEY_INSPECT(list_models, who)
+
+struct model_list {
+  std::vector<model_config> items;
+};
+PARLEY_INSPECT(model_list, items)
+
+struct get_model {
+  caller who;
+  model_id id;
+};
+PARLEY_INSPECT(get_model, who, id)
+
+/// A personal model. Its address was checked by the edge, its key is sealed here.
+struct add_model {
+  caller who;
+  patch_of<model_config> patch;
+};
+PARLEY_INSPECT(add_model, who, patch)
+
+struct change_model {
+  caller who;
+  model_id id;
+  patch_of<model_config> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_model, who, id, patch, if_version)
+
+struct drop_model {
+  caller who;
+  model_id id;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_model, who, id, if_version)
+
+struct add_session {
+  caller who;
+  patch_of<session> patch;
+};
+PARLEY_INSPECT(add_session, who, patch)
+
+struct list_sessions {
+  caller who;
+  page_request page;
+};
+PARLEY_INSPECT(list_sessions, who, page)
+
+struct get_session {
+  caller who;
+  session_id id;
+};
+PARLEY_INSPECT(get_session, who, id)
+
+struct patch_session {
+  caller who;
+  session_id id;
+  change_session change;
+};
+PARLEY_INSPECT(patch_session, who, id, change)
+
+struct remove_session {
+  caller who;
+  session_id id;
+  drop_session drop;
+};
+PARLEY_INSPECT(remove_session, who, id, drop)
+
+struct list_messages {
+  caller who;
+  session_id session;
+  page_request page;
+  std::optional<message_id> leaf;
+};
+PARLEY_INSPECT(list_messages, who, session, page, leaf)
+
+struct get_message {
+  caller who;
+  session_id session;
+  message_id id;
+};
+PARLEY_INSPECT(get_message, who, session, id)
+
+/// A user's turn; without a session a new one is made in the same commit.
+struct post_message {
+  caller who;
+  std::optional<session_id> session;
+  start_turn turn;
+};
+PARLEY_INSPECT(post_message, who, session, turn)
+
+/// Follow or resume a reply of this user.
+struct join_reply {
+  caller who;
+  message_id message;
+  follower follow;
+};
+PARLEY_INSPECT(join_reply, who, message, follow)
+
+/// By message or by session, whichever is not none.
+struct stop_turn {
+  caller who;
+  message_id message;
+  session_id session;
+};
+PARLEY_INSPECT(stop_turn, who, message, session)
+
+/// USER to DIRECTORY: nothing to do; `seen` counts the look-ups it answered for.
+struct user_idle {
+  user_id id;
+  uint64_t seen = 0;
+};
+PARLEY_INSPECT(user_idle, id, seen)
+
+/// USER to ADMIN: a system model by id, or the system's default if none.
+struct find_system_model {
+  model_id id;
+};
+PARLEY_INSPECT(find_system_model, id)
+
+struct list_system_models {};
+PARLEY_INSPECT(list_system_models)
+
+}  // namespace parley
