@@ -33,13 +33,13 @@ enum class rate_class : uint8_t { none, read, write, login, chat, upload };
 struct route_row {
   method verb = method::get;
   /// "/api/sessions/{id}": a segment is a literal or one parameter.
-  std::string_view pattern;
+  std::string_view pattern = {};
   caller_role min_role = caller_role::admin;
   body_mode body = body_mode::none;
   size_t body_bytes_max = 0;
   rate_class rate = rate_class::read;
   /// The media type a body must have ("application/json"); empty: any (or no body).
-  std::string_view accepts;
+  std::string_view accepts = {};
 };
 
 /// The place of a row in what the table was built from; the router keeps its handlers in that
