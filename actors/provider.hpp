@@ -9,7 +9,8 @@ namespace parley {
 /// dialects, retries before the first token, never sleeps. A sink that ends cancels its calls.
 using provider_actor = caf::typed_actor<
     // message     what it does
-    tell<complete>,      // start a call; its sink hears of it
-    tell<cancel_call>>;  // close its socket at once
+    tell<complete>,     // start a call; its sink hears of it
+    tell<cancel_call>,  // close its socket at once
+    tell<fail_calls>>;  // from app/node: the node stops
 
 }  // namespace parley

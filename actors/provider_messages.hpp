@@ -78,4 +78,8 @@ struct cancel_call {
 };
 PARLEY_INSPECT(cancel_call, call)
 
+/// From app/node, which stops: every call fails with errc::unavailable, reason `draining`.
+struct fail_calls {};
+PARLEY_INSPECT(fail_calls)
+
 }  // namespace parley

@@ -51,6 +51,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(reply_tick)                 \
   X(complete)                   \
   X(cancel_call)                \
+  X(fail_calls)                 \
   X(follower)                   \
   X(request_key)                \
   X(start_turn)                 \

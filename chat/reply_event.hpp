@@ -35,8 +35,9 @@ struct reply_snapshot {
 PARLEY_RECORD(reply_snapshot, FIELD(message_id, "messageId"), FIELD(position, "position"),
               FIELD(parts, "parts"))
 
-/// The events after a reader's position, in the order of the fields; the last slice of a stream
-/// has `status`, the event `done`.
+/// The events after a reader's position, in the order of the fields. The last slice of a stream has
+/// `status`, the event `done`; or an error with position 0, which ends this stream alone (its login
+/// was ended, the session removed) while the reply goes on or is gone.
 struct slice {
   uint64_t stream = 0;  ///< the reader's own name for the stream
   std::optional<reply_start> start;
