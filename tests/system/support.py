@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -111,7 +112,9 @@ class aimock(process):
     """CopilotKit's mock of the providers, an implementation that is not ours."""
 
     def __init__(self, folder, fixtures, *options):
-        node = HERE / "node_modules/.bin/node"
+        # Not .bin/node: Debian's npm makes no link for an optional package.
+        machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), "")
+        node = HERE / f"node_modules/node-linux-{machine}/bin/node"
         script = HERE / "node_modules/@copilotkit/aimock/dist/cli.js"
         if not node.exists() or not script.exists():
             raise AssertionError("tests/system/node_modules is missing: run ./dev test, "
@@ -251,8 +254,10 @@ class reply_view:
         self.errors = []
         self.done = None
         self.events_after_done = 0
+        self.taken = []
 
     def take(self, item):
+        self.taken.append(item)
         if self.done is not None:
             self.events_after_done += 1
         if item.id is not None:
@@ -276,6 +281,11 @@ class reply_view:
         for item in events:
             self.take(item)
         return self
+
+    def cut_after(self, count):
+        """What a client shows whose connection broke after so many events."""
+        cut = reply_view()
+        return cut.follow(self.taken[:count])
 
     @property
     def text(self):
