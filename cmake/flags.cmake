@@ -22,3 +22,7 @@ if(PARLEY_SANITIZE)
   target_compile_options(parley_flags INTERFACE ${sanitize})
   target_link_options(parley_flags INTERFACE ${sanitize})
 endif()
+if(PARLEY_FUZZ)
+  # Our libraries tell the fuzzer which paths an input took.
+  target_compile_options(parley_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
