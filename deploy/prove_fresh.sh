@@ -17,6 +17,7 @@ fail() { printf 'prove_fresh: %s\n' "$*" >&2; exit 1; }
 command -v debootstrap >/dev/null || fail "apt-get install debootstrap, please"
 
 root=$(mktemp -d /var/tmp/parley-fresh-XXXXXX)
+chmod 755 "$root" # apt reads its lists as a user of its own
 mounted=()
 
 clean_up() {
