@@ -25,7 +25,8 @@
 
 namespace parley {
 
-enum class log_level : uint8_t { debug, info, warning, error, off };
+/// `normal` is written as "info".
+enum class log_level : uint8_t { debug, normal, warning, error, off };
 enum class log_format : uint8_t { automatic, text, json };
 
 std::string_view to_string(log_level level);
@@ -66,7 +67,7 @@ struct log_field {
 using log_fields = std::initializer_list<log_field>;
 
 struct log_options {
-  log_level level = log_level::info;
+  log_level level = log_level::normal;
   log_format format = log_format::automatic;
   int fd = 2;  ///< stays the caller's
 };
@@ -95,7 +96,7 @@ inline void log_debug(std::string_view event, log_fields fields = {}) {
   if (is_logged(log_level::debug)) detail::write_log(log_level::debug, event, fields);
 }
 inline void log_info(std::string_view event, log_fields fields = {}) {
-  if (is_logged(log_level::info)) detail::write_log(log_level::info, event, fields);
+  if (is_logged(log_level::normal)) detail::write_log(log_level::normal, event, fields);
 }
 inline void log_warning(std::string_view event, log_fields fields = {}) {
   if (is_logged(log_level::warning)) detail::write_log(log_level::warning, event, fields);

@@ -170,7 +170,8 @@ BANNED_WORDS = {"util", "utils", "manager", "managers", "common", "misc", "info"
 # Names that others gave; each is written exactly like this.
 FOREIGN_NAMES = {"common_type", "common_type_t", "common_with", "common_reference",
                  "common_reference_t", "common_reference_with", "curl_version_info",
-                 "curl_version_info_data", "curl_multi_info_read", "INFO", "UNSCOPED_INFO"}
+                 "curl_version_info_data", "curl_multi_info_read", "INFO", "UNSCOPED_INFO",
+                 "log_info"}
 FOREIGN_PREFIXES = ("CURLINFO_", "SPDLOG_", "SQLITE_", "CAF_")
 # A log level is called so everywhere.
 FOREIGN_SCOPES = re.compile(r"(?:\bspdlog::|\blevel::|\blog_level::|\bspdlog::level::)$")

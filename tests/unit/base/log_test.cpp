@@ -35,7 +35,7 @@ std::string logged(log_level level, log_format format, Calls calls) {
 TEST_CASE("a line in JSON carries its fields with their types") {
   auto user = user_id::make();
   auto failure = make_error(errc::timeout, "upstream_timeout", "Too slow.");
-  auto text = logged(log_level::info, log_format::automatic, [&] {
+  auto text = logged(log_level::normal, log_format::automatic, [&] {
     log_info("session.loaded", {{"user", user},
                                 {"messages", 3},
                                 {"big", UINT64_MAX},
@@ -77,7 +77,7 @@ TEST_CASE("no value forges a line or reaches the terminal's controls") {
                            "\xc2\x9b"
                            "31m\xe2\x80\xa8 end";
   for (auto format : {log_format::json, log_format::text}) {
-    auto text = logged(log_level::info, format, [&] {
+    auto text = logged(log_level::normal, format, [&] {
       log_info("x", {{"name", evil}, {evil, 1}});
     });
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);
@@ -88,7 +88,7 @@ TEST_CASE("no value forges a line or reaches the terminal's controls") {
     CHECK(text.find("\\u2028 end") != std::string::npos);
     if (format == log_format::json) CHECK(json_reader{json_limits{.strict = false}}.parse(text));
   }
-  auto text = logged(log_level::info, log_format::json, [] {
+  auto text = logged(log_level::normal, log_format::json, [] {
     log_info("x", {{"name", std::string(100'000, 'y')}});
   });
   CHECK(text.size() < 3000);
@@ -120,7 +120,7 @@ TEST_CASE("a full disk, a closed pipe and a closed descriptor lose lines, not th
   auto full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   REQUIRE(full >= 0);
   for (auto fd : {full, pipe[1], -1}) {
-    start_log({log_level::info, log_format::json, fd});
+    start_log({log_level::normal, log_format::json, fd});
     for (int i = 0; i < 10; ++i) log_info("x", {{"i", i}});
     stop_log();
     CHECK(log_lines_dropped() == 10);
@@ -132,7 +132,7 @@ TEST_CASE("a full disk, a closed pipe and a closed descriptor lose lines, not th
 TEST_CASE("a reader that does not read blocks nobody") {
   int pipe[2];
   REQUIRE(::pipe(pipe) == 0);
-  start_log({log_level::info, log_format::json, pipe[1]});
+  start_log({log_level::normal, log_format::json, pipe[1]});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([] {
