@@ -97,7 +97,8 @@ struct io_loop::state {
       return 0;
     auto next = timers.next_tick();
     if (!next) return -1;
-    auto due = clock::time_point{} + tick_length * *next;
+    // Signed: a timer may be overdue, after a round that took long.
+    auto due = clock::time_point{} + tick_length * static_cast<int64_t>(*next);
     auto wait = std::chrono::ceil<milliseconds>(due - clock::now()).count();
     return static_cast<int>(std::clamp<int64_t>(wait, 0, 3600 * 1000));
   }

@@ -109,6 +109,21 @@ TEST_CASE("timers fire in order, never early, and can be cancelled and re-armed 
   CHECK(far.is_armed());
 }
 
+TEST_CASE("a timer that became due while the loop was busy fires at once") {
+  running_loop running;
+  running.start();
+  std::promise<void> fired;
+  std::unique_ptr<io_timer> timer;
+  running.call([&] {
+    timer = std::make_unique<io_timer>([&] { fired.set_value(); });
+    timer->arm(running.loop, 10ms);
+    // The next look at the clock is the one that decides how long to sleep.
+    std::this_thread::sleep_for(60ms);
+  });
+  CHECK(fired.get_future().wait_for(5s) == std::future_status::ready);
+  running.call([&] { timer.reset(); });
+}
+
 TEST_CASE("a timer may be destroyed by its own callback or by another's") {
   running_loop world;
   auto& loop = world.loop;
