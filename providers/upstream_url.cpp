@@ -80,6 +80,7 @@ expected<upstream_url> upstream_url::parse(std::string_view text, const address_
   result.port_ = static_cast<uint16_t>(number);
   auto is_bracketed = host->front() == '[' && host->back() == ']';
   auto literal = ip_address::parse(is_bracketed ? host->substr(1, host->size() - 2) : *host);
+  result.is_literal_ = literal.has_value();
   if (literal) {
     if (literal->is_v6 != is_bracketed) return refused("The base URL is not well-formed.");
     if (!allows(policy, *literal, result.port_)) return refused("This address is not allowed.");

@@ -36,6 +36,8 @@ class upstream_url {
   const std::string& host() const { return host_; }
   uint16_t port() const { return port_; }
   bool is_https() const { return is_https_; }
+  /// The host is an address, so that no look-up is needed.
+  bool is_literal() const { return is_literal_; }
 
   /// A copy whose path is this one's with "/suffix" behind it. Null only without memory.
   url_handle with_path(std::string_view suffix) const;
@@ -49,6 +51,7 @@ class upstream_url {
   std::string host_;
   uint16_t port_ = 0;
   bool is_https_ = false;
+  bool is_literal_ = false;
 };
 
 /// The origin alone, by the rules for admins: for comparing two base URLs.

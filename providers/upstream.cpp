@@ -1,0 +1,363 @@
+#include "providers/upstream.hpp"
+
+#include "providers/transfer.hpp"
+
+namespace parley::providers {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int rounds_max = 16;
+
+CURLcode start_libcurl() {
+  static const auto result = ::curl_global_init(CURL_GLOBAL_DEFAULT);
+  return result;
+}
+
+}  // namespace
+
+struct upstream::state final : io_round_end {
+  struct side;
+
+  /// Stands between one socket of libcurl and the loop.
+  struct socket_watch final : io_watcher {
+    void on_ready(uint32_t events) override {
+      int mask = 0;
+      if (events & (EPOLLIN | EPOLLRDHUP)) mask |= CURL_CSELECT_IN;
+      if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
+      if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR | CURL_CSELECT_IN;
+      owner->owner.drive(*owner, socket, mask);
+    }
+    side* owner = nullptr;
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    watch_id watch = 0;
+  };
+
+  /// One multi handle. Calls that may reach private addresses and calls that may not never share
+  /// one, so that they share no connection either.
+  struct side {
+    explicit side(state& s) : owner(s), timer([this] { on_due(); }) {}
+
+    void on_due() {
+      owner.drive(*this, CURL_SOCKET_TIMEOUT, 0);
+      // The loop's clock stands still during a round, so the timer may be a little early. Libcurl
+      // then does nothing and, believing the timer still runs, does not set it again.
+      long left_ms = -1;
+      if (!multi || is_due || timer.is_armed()) return;
+      ::curl_multi_timeout(multi, &left_ms);
+      if (left_ms >= 0) timer.arm(owner.loop, milliseconds{left_ms});
+    }
+
+    state& owner;
+    CURLM* multi = nullptr;
+    io_timer timer;
+    bool is_due = false;  // libcurl wants to be called without waiting for the loop's next tick
+  };
+
+  state(io_loop& l, upstream_limits bounds)
+      : loop(l), limits(bounds), for_admins(*this), for_users(*this) {
+    if (start_libcurl() != CURLE_OK) return;
+    set_up(for_admins);
+    set_up(for_users);
+  }
+
+  void set_up(side& s) {
+    s.multi = ::curl_multi_init();
+    if (!s.multi) return;
+    ::curl_multi_setopt(s.multi, CURLMOPT_SOCKETFUNCTION, &on_socket);
+    ::curl_multi_setopt(s.multi, CURLMOPT_SOCKETDATA, &s);
+    ::curl_multi_setopt(s.multi, CURLMOPT_TIMERFUNCTION, &on_timer);
+    ::curl_multi_setopt(s.multi, CURLMOPT_TIMERDATA, &s);
+    ::curl_multi_setopt(s.multi, CURLMOPT_MAXCONNECTS,
+                        static_cast<long>(limits.idle_connections_max));
+  }
+
+  void close() {
+    for (auto& [id, call] : transfers) take_off(*call);
+    transfers.clear();
+    for (auto* easy : idle_handles) ::curl_easy_cleanup(easy);
+    idle_handles.clear();
+    for (auto* s : {&for_admins, &for_users}) {
+      if (s->multi) ::curl_multi_cleanup(s->multi);
+      s->multi = nullptr;
+      s->timer.cancel();
+    }
+  }
+
+  side& side_of(const transfer& call) {
+    return call.request.policy->owner == model_owner::admin ? for_admins : for_users;
+  }
+
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* user, void* known) {
+    auto& s = *static_cast<side*>(user);
+    auto& self = s.owner;
+    auto* watch = static_cast<socket_watch*>(known);
+    if (what == CURL_POLL_REMOVE) {
+      if (watch) self.release(*watch);
+      return 0;
+    }
+    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (watch) {
+      self.loop.change(watch->watch, events);
+      return 0;
+    }
+    watch = self.new_watch();
+    auto id = self.loop.watch(socket, events, *watch);
+    if (!id) {
+      self.idle_watches.push_back(watch);
+      return -1;
+    }
+    watch->owner = &s;
+    watch->socket = socket;
+    watch->watch = *id;
+    ::curl_multi_assign(s.multi, socket, watch);
+    return 0;
+  }
+
+  static int on_timer(CURLM*, long timeout_ms, void* user) {
+    auto& s = *static_cast<side*>(user);
+    s.is_due = timeout_ms == 0;
+    if (timeout_ms > 0)
+      s.timer.arm(s.owner.loop, milliseconds{timeout_ms});
+    else
+      s.timer.cancel();
+    return 0;
+  }
+
+  socket_watch* new_watch() {
+    if (idle_watches.empty()) {
+      watches.push_back(std::make_unique<socket_watch>());
+      return watches.back().get();
+    }
+    auto* result = idle_watches.back();
+    idle_watches.pop_back();
+    return result;
+  }
+
+  void release(socket_watch& watch) {
+    loop.unwatch(watch.watch);
+    watch.watch = 0;
+    idle_watches.push_back(&watch);
+  }
+
+  /// Lets libcurl work, then tells the listeners what came of it.
+  void drive(side& s, curl_socket_t socket, int mask) {
+    if (!s.multi) return;
+    int running = 0;
+    s.is_due = false;
+    ::curl_multi_socket_action(s.multi, socket, mask, &running);
+    for (int i = 0; s.is_due && i < rounds_max; ++i) {
+      s.is_due = false;
+      ::curl_multi_socket_action(s.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    collect_ends(s);
+    deliver();
+    launch_waiting();
+    ask_for_round();
+  }
+
+  void collect_ends(side& s) {
+    int left = 0;
+    while (auto* message = ::curl_multi_info_read(s.multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      auto code = message->data.result;  // the message is gone with its handle
+      char* found = nullptr;
+      ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &found);
+      auto& call = *reinterpret_cast<transfer*>(found);
+      call.is_finished = true;
+      take_off(call);
+      round.entries.push_back({call.id, round_log::kind::end, code, 0, 0});
+    }
+  }
+
+  void deliver() {
+    // Listeners may start, cancel and drain calls here; none of these adds to the log.
+    for (auto entry : round.entries) {
+      auto* call = find(entry.id);
+      if (!call) continue;
+      if (entry.what == round_log::kind::end) {
+        finish(*call, call->end_of(entry.code));
+        continue;
+      }
+      if (entry.what == round_log::kind::head) drop_request(*call);
+      if (!call->listener) continue;
+      if (entry.what == round_log::kind::head)
+        call->listener->on_head(entry.id, response_head{call->head});
+      else
+        call->listener->on_bytes(entry.id,
+                                 std::string_view{round.bytes}.substr(entry.begin, entry.size));
+    }
+    round.clear();
+  }
+
+  /// The first response byte is here: neither key nor body is needed again.
+  void drop_request(transfer& call) {
+    if (call.easy && !call.is_finished) ::curl_easy_setopt(call.easy, CURLOPT_HTTPHEADER, nullptr);
+    call.wipe_headers();
+  }
+
+  void finish(transfer& call, const upstream_end& end) {
+    auto node = transfers.extract(call.id);
+    take_off(call);
+    if (call.listener) call.listener->on_end(call.id, end);
+  }
+
+  transfer* find(upstream_call_id id) {
+    auto found = transfers.find(id);
+    return found == transfers.end() ? nullptr : found->second.get();
+  }
+
+  void give_up(upstream_call_id id) {
+    auto* call = find(id);
+    if (!call) return;
+    if (loop.now() < call->due()) return call->arm_deadline();
+    finish(*call, call->end_of(CURLE_OPERATION_TIMEDOUT));
+    launch_waiting();
+    ask_for_round();
+  }
+
+  void launch(transfer& call) {
+    auto& s = side_of(call);
+    auto* easy = new_handle();
+    auto is_ok = easy && s.multi && call.prepare(easy);
+    call.is_resolving = is_ok && !call.request.base.is_literal();
+    if (is_ok && ::curl_multi_add_handle(s.multi, easy) == CURLM_OK) return call.begin_wait();
+    if (easy) recycle(easy);
+    call.easy = nullptr;
+    call.is_resolving = false;
+    call.is_finished = true;
+    round.entries.push_back({call.id, round_log::kind::end, CURLE_FAILED_INIT, 0, 0});
+  }
+
+  bool may_look_up(const transfer& call) const {
+    if (call.request.base.is_literal()) return true;
+    size_t all = 0;
+    size_t same_host = 0;
+    for (auto id : looking_up) {
+      auto found = transfers.find(id);
+      if (found == transfers.end() || !found->second->is_resolving) continue;
+      ++all;
+      if (found->second->request.base.host() == call.request.base.host()) ++same_host;
+    }
+    return all < limits.lookups_max && same_host < limits.lookups_per_host_max;
+  }
+
+  void launch_or_wait(transfer& call) {
+    if (!may_look_up(call)) return waiting.push_back(call.id);
+    launch(call);
+    if (call.is_resolving) looking_up.push_back(call.id);
+  }
+
+  void launch_waiting() {
+    auto freed = std::erase_if(looking_up, [this](upstream_call_id id) {
+      auto* call = find(id);
+      return !call || !call->is_resolving;
+    });
+    if (freed == 0 || waiting.empty()) return;
+    for (auto id : std::exchange(waiting, {})) {
+      if (auto* call = find(id)) launch_or_wait(*call);
+    }
+  }
+
+  /// libcurl wants to be called at once, or a call failed while it was started: both wait for the
+  /// end of the loop's round, since listeners must not be called inside `start`.
+  void ask_for_round() {
+    if (for_admins.is_due || for_users.is_due || !round.entries.empty()) loop.at_round_end(*this);
+  }
+
+  void on_round_end() override {
+    for (auto* s : {&for_admins, &for_users}) {
+      if (s->is_due) drive(*s, CURL_SOCKET_TIMEOUT, 0);
+    }
+    if (round.entries.empty()) return;
+    deliver();
+    launch_waiting();
+    ask_for_round();
+  }
+
+  CURL* new_handle() {
+    if (idle_handles.empty()) return ::curl_easy_init();
+    auto* result = idle_handles.back();
+    idle_handles.pop_back();
+    return result;
+  }
+
+  void recycle(CURL* easy) {
+    if (idle_handles.size() >= limits.idle_handles_max) return ::curl_easy_cleanup(easy);
+    ::curl_easy_reset(easy);
+    idle_handles.push_back(easy);
+  }
+
+  /// Removing the handle of an unfinished HTTP/1.1 call closes its connection.
+  void take_off(transfer& call) {
+    call.deadline.cancel();
+    if (!call.easy) {
+      if (!call.is_finished) std::erase(waiting, call.id);
+      return;
+    }
+    ::curl_multi_remove_handle(side_of(call).multi, call.easy);
+    recycle(std::exchange(call.easy, nullptr));
+    call.wipe_headers();
+    call.is_resolving = false;
+  }
+
+  io_loop& loop;
+  const upstream_limits limits;
+  round_log round;
+  side for_admins;
+  side for_users;
+  std::unordered_map<upstream_call_id, std::unique_ptr<transfer>> transfers;
+  std::vector<upstream_call_id> waiting;  // for a look-up, in their order
+  std::vector<upstream_call_id> looking_up;
+  std::vector<CURL*> idle_handles;
+  std::vector<std::unique_ptr<socket_watch>> watches;
+  std::vector<socket_watch*> idle_watches;
+  upstream_call_id last_id = 0;
+};
+
+upstream::upstream(io_loop& loop, upstream_limits limits)
+    : state_(std::make_unique<state>(loop, limits)) {}
+
+upstream::~upstream() {
+  state_->close();
+}
+
+expected<upstream_call_id> upstream::start(upstream_request request, upstream_listener& listener) {
+  auto& s = *state_;
+  if (s.transfers.size() >= s.limits.calls_max)
+    return make_error(errc::unavailable, "upstream_calls", "Too many calls are running.");
+  auto id = ++s.last_id;
+  auto call = std::make_unique<transfer>(std::move(request),
+                                         transfer::surroundings{s.loop, s.limits, s.round},
+                                         [&s, id] { s.give_up(id); });
+  call->id = id;
+  call->listener = &listener;
+  call->ends_at = s.loop.now() + milliseconds{s.limits.total_ms};
+  auto& placed = *s.transfers.emplace(id, std::move(call)).first->second;
+  placed.begin_wait();
+  s.launch_or_wait(placed);
+  s.ask_for_round();
+  return id;
+}
+
+void upstream::cancel(upstream_call_id id) {
+  auto node = state_->transfers.extract(id);
+  if (node.empty()) return;
+  state_->take_off(*node.mapped());
+  state_->ask_for_round();
+}
+
+void upstream::drain(upstream_call_id id) {
+  auto* call = state_->find(id);
+  if (!call) return;
+  if (call->is_finished || !call->easy) return cancel(id);
+  call->listener = nullptr;
+  call->begin_wait();
+}
+
+size_t upstream::calls() const {
+  return state_->transfers.size();
+}
+
+}  // namespace parley::providers
