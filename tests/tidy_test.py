@@ -145,7 +145,8 @@ class words_test(tidy_case):
         self.assert_clean("base/a.cpp", "#include <sys/sysinfo.h>\nstd::common_type_t<int> a;\n"
                           "auto b = curl_multi_info_read(c, d);\nint information, utility;\n"
                           'get("/api/info");  // a manager of helpers\n'
-                          "log(spdlog::level::info);\n")
+                          "log_info(spdlog::level::info);\n")
+        self.assert_clean("base/log.hpp", "enum class log_level { debug, info };\n")
 
     def test_names_of_files_and_of_python(self):
         self.assert_fault("base/string_utils.hpp", "", 1, "utils")
