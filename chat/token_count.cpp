@@ -4,6 +4,9 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "chat/bpe.hpp"
+#include "chat/bpe_growing.hpp"
+#include "chat/bpe_tables.hpp"
 
 namespace parley {
 
@@ -121,33 +124,57 @@ uint64_t apply(const token_rule& rule, uint64_t content_tokens, uint64_t message
 
 // -- token_meter --------------------------------------------------------------------------------
 
-token_meter::token_meter(const token_rule& rule) : rule_{rule} {}
+token_meter::token_meter(const token_rule& rule, token_vocabulary served,
+                         std::unique_ptr<bpe_growing> exact)
+    : rule_{rule}, served_{served}, exact_{std::move(exact)} {}
+token_meter::token_meter(token_meter&&) noexcept = default;
+token_meter& token_meter::operator=(token_meter&&) noexcept = default;
+token_meter::~token_meter() = default;
 
 void token_meter::append(std::string_view text) {
+  if (exact_) return exact_->append(text);
   auto ascii = count_ascii(text);
   ascii_bytes_ += ascii;
   other_bytes_ += text.size() - ascii;
 }
 
 token_count token_meter::count() {
-  auto content = estimate(ascii_bytes_, other_bytes_);
+  auto content = exact_ ? exact_->count() : estimate(ascii_bytes_, other_bytes_);
   return {.tokens = apply(rule_, content, 0),
-          .vocabulary = token_vocabulary::bytes,
-          .is_estimated = true};
+          .vocabulary = served_,
+          .is_estimated = rule_.is_estimated || !exact_};
 }
 
 // -- token_counter ------------------------------------------------------------------------------
 
+token_counter::token_counter() = default;
+token_counter::token_counter(token_counter&&) noexcept = default;
+token_counter& token_counter::operator=(token_counter&&) noexcept = default;
+token_counter::~token_counter() = default;
+
 token_counter::token_counter(const std::string& folder) {
-  faults_.push_back(make_error(errc::unavailable, "vocabulary_missing",
-                               "No vocabulary tables in " + folder + ": counts are estimated."));
+  auto open = [&](token_vocabulary vocabulary) -> std::unique_ptr<const bpe> {
+    auto tables = bpe_tables::open(folder + "/" + std::string{to_string(vocabulary)} + ".bpe");
+    if (tables) return std::make_unique<const bpe>(std::move(*tables));
+    faults_.push_back(std::move(tables.error()));
+    return nullptr;
+  };
+  cl100k_ = open(cl100k);
+  o200k_ = open(o200k);
+}
+
+const bpe* token_counter::engine(token_vocabulary vocabulary) const {
+  if (vocabulary == cl100k) return cl100k_.get();
+  return vocabulary == o200k ? o200k_.get() : nullptr;
 }
 
 bool token_counter::has(token_vocabulary vocabulary) const {
-  return vocabulary == token_vocabulary::bytes;
+  return engine(vocabulary) != nullptr;
 }
 
-token_count token_counter::count_content(token_vocabulary, std::string_view text) const {
+token_count token_counter::count_content(token_vocabulary vocabulary, std::string_view text) const {
+  if (auto exact = engine(vocabulary))
+    return {.tokens = exact->count(text), .vocabulary = vocabulary, .is_estimated = false};
   return {.tokens = estimate(text), .vocabulary = token_vocabulary::bytes, .is_estimated = true};
 }
 
@@ -183,11 +210,15 @@ token_count token_counter::count(std::string_view model, std::string_view text) 
 }
 
 bool token_counter::fits(const token_rule& rule, std::string_view text, uint64_t tokens_max) const {
+  if (auto exact = engine(rule.vocabulary))
+    return exact->count_up_to(text, content_tokens_within(rule, tokens_max)).has_value();
   return apply(rule, estimate(text), 0) <= tokens_max;
 }
 
 std::string_view token_counter::cut(const token_rule& rule, std::string_view text,
                                     uint64_t tokens_max) const {
+  if (auto exact = engine(rule.vocabulary))
+    return text.substr(0, exact->split_at_tokens(text, content_tokens_within(rule, tokens_max)));
   // Three bytes a token is on the safe side of both shares of the estimate.
   if (apply(rule, estimate(text), 0) <= tokens_max) return text;
   auto bytes_max = other_bytes_per_token * content_tokens_within(rule, tokens_max);
@@ -198,7 +229,9 @@ std::string_view token_counter::cut(const token_rule& rule, std::string_view tex
 }
 
 token_meter token_counter::meter(const token_rule& rule) const {
-  return token_meter{rule};
+  auto exact = engine(rule.vocabulary);
+  return {rule, exact ? rule.vocabulary : token_vocabulary::bytes,
+          exact ? std::make_unique<bpe_growing>(*exact) : nullptr};
 }
 
 }  // namespace parley

@@ -18,6 +18,9 @@
 
 namespace parley {
 
+class bpe;
+class bpe_growing;
+
 // -- Which vocabulary serves which model --------------------------------------------------------
 
 enum class token_vocabulary : uint8_t { bytes = 0, cl100k_base, o200k_base };
@@ -101,26 +104,37 @@ class token_meter {
   /// The same as token_counter::count of all that was appended.
   token_count count();
 
+  token_meter(token_meter&&) noexcept;
+  token_meter& operator=(token_meter&&) noexcept;
+  ~token_meter();
+
  private:
   friend class token_counter;
-  explicit token_meter(const token_rule& rule);
+  token_meter(const token_rule& rule, token_vocabulary served, std::unique_ptr<bpe_growing> exact);
 
   token_rule rule_;
+  token_vocabulary served_;
+  std::unique_ptr<bpe_growing> exact_;
   uint64_t ascii_bytes_ = 0, other_bytes_ = 0;
 };
 
 class token_counter {
  public:
   /// No tables: every count is estimated from bytes.
-  token_counter() = default;
+  token_counter();
   /// Maps `folder`/{cl100k_base,o200k_base}.bpe. A missing or damaged table leaves its vocabulary
   /// to the byte estimate; faults() says so.
   explicit token_counter(const std::string& folder);
+  token_counter(token_counter&&) noexcept;
+  token_counter& operator=(token_counter&&) noexcept;
+  ~token_counter();
 
   /// One sentence for each table that could not be used, for the log and the health page.
   const std::vector<error>& faults() const { return faults_; }
   /// True if texts of this vocabulary are counted exactly.
   bool has(token_vocabulary vocabulary) const;
+  /// The engine of a vocabulary, null if has() is false.
+  const bpe* engine(token_vocabulary vocabulary) const;
 
   /// The text alone, the rule's factor applied.
   token_count count(const token_rule& rule, std::string_view text) const;
@@ -143,6 +157,7 @@ class token_counter {
   token_meter meter(const token_rule& rule) const;
 
  private:
+  std::unique_ptr<const bpe> cl100k_, o200k_;
   std::vector<error> faults_;
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <random>
 
+#include "vocabulary_folder.hpp"
+
 using namespace parley;
 
 TEST_CASE("a model's name tells its vocabulary") {
@@ -52,7 +54,7 @@ TEST_CASE("without tables a count is estimated from bytes and says so") {
 
 TEST_CASE("a folder without tables is a fault, not a failure") {
   token_counter counter{"/nonexistent"};
-  REQUIRE_FALSE(counter.faults().empty());
+  REQUIRE(counter.faults().size() == 2);
   CHECK(sentence_of(counter.faults().front()).find("/nonexistent") != std::string::npos);
   CHECK(counter.count("gpt-4o", "abcd").tokens == 1);
 }
@@ -114,5 +116,55 @@ TEST_CASE("the calibration stays within bounds whatever providers report") {
     REQUIRE((known.per_message >= 0.0 && known.per_message <= 64.0));
     REQUIRE((guard_of(known) >= 0.02 && guard_of(known) <= 0.5));
     REQUIRE((known.covariance_00 >= 0 && known.covariance_11 >= 0));
+  }
+}
+
+TEST_CASE("a conversation is counted by the provider's recipe") {
+  token_counter counter{vocabulary_folder};
+  REQUIRE(counter.faults().empty());
+  auto rule = token_rule_of("gpt-4");
+  std::vector<token_message> messages = {{"system", "You are a helpful assistant.", ""},
+                                         {"user", "Hello, world!", "ann"}};
+  // 3 + (3 + system 1 + 6) + (3 + user 1 + 4 + 1 + name 1)
+  auto count = counter.count(rule, messages);
+  CHECK(count.tokens == 23);
+  CHECK(count.vocabulary == token_vocabulary::cl100k_base);
+  CHECK_FALSE(count.is_estimated);
+  CHECK(counter.count(rule, std::span<const token_message>{}).tokens == tokens_per_conversation);
+}
+
+TEST_CASE("a closed tokenizer is estimated from the o200k count") {
+  token_counter counter{vocabulary_folder};
+  token_calibration known;
+  known.factor = 1.5;
+  known.per_message = 6;
+  auto rule = token_rule_of("claude-sonnet-4-5", known);
+  auto content = counter.count_content(token_vocabulary::o200k_base, "Hello, world!");
+  CHECK(content.tokens == 4);
+  CHECK_FALSE(content.is_estimated);
+  auto count = counter.count(rule, "Hello, world!");
+  CHECK(count.tokens == 6);
+  CHECK(count.is_estimated);
+  CHECK(counter.count(rule, token_message{"user", "Hello, world!", ""}).tokens == 12);
+  CHECK(counter.fits(rule, "Hello, world!", 6));
+  CHECK_FALSE(counter.fits(rule, "Hello, world!", 5));
+  CHECK(counter.count(rule, counter.cut(rule, "Hello, world!", 4)).tokens <= 4);
+}
+
+TEST_CASE("the meter of a reply agrees with the count of the whole, exact or estimated") {
+  token_counter exact{vocabulary_folder}, none;
+  std::string text = "Naïve café: 中文字符 and `code();` — 3.14159\n\n";
+  for (auto counter : {&exact, &none}) {
+    for (auto model : {"gpt-4o", "gpt-4", "claude-sonnet-4-5"}) {
+      auto rule = token_rule_of(model);
+      auto meter = counter->meter(rule);
+      for (size_t at = 0; at < text.size(); at += 3) {
+        meter.append(text.substr(at, 3));
+        auto whole = counter->count(rule, text.substr(0, at + 3));
+        CHECK(meter.count().tokens == whole.tokens);
+        CHECK(meter.count().vocabulary == whole.vocabulary);
+        CHECK(meter.count().is_estimated == whole.is_estimated);
+      }
+    }
   }
 }
