@@ -118,6 +118,12 @@ class held_answers {
     held_.emplace(key, std::make_unique<slot_of<R>>(promise));
     return {key, promise};
   }
+  /// The same for an answer that exists already.
+  template <class R>
+  uint64_t keep(answer<R> open) {
+    held_.emplace(++last_key_, std::make_unique<slot_of<R>>(std::move(open)));
+    return last_key_;
+  }
   /// Empty when it was taken before.
   template <class R>
   answer<R> take(uint64_t key) {
@@ -144,6 +150,7 @@ class held_answers {
   template <class R>
   struct slot_of : slot {
     explicit slot_of(caf::typed_response_promise<R> promise) : held(std::move(promise)) {}
+    explicit slot_of(answer<R> open) : held(std::move(open)) {}
     answer<R> held;
   };
   std::unordered_map<uint64_t, std::unique_ptr<slot>> held_;

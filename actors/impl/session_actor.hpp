@@ -1,0 +1,43 @@
+/// Spawns SESSION actors (actors/session.hpp).
+#pragma once
+
+#include <chrono>
+
+#include "actors/session.hpp"
+#include "base/clock.hpp"
+#include "chat/token_count.hpp"
+
+namespace parley {
+
+class session_state;
+
+/// Limits of one SESSION; app/ fills them from the settings.
+struct session_limits {
+  size_t replies_max = 1;
+  size_t messages_max = 10'000;
+  int64_t checkpoint_bytes = 4096;
+  std::chrono::milliseconds idle_max{60'000};
+  std::chrono::milliseconds reply_keep{60'000};  ///< a finished reply stays in memory this long
+};
+
+/// What a SESSION is made of. Clock and counter outlive all actors.
+struct session_parts {
+  storage_actor storage;
+  reader_actor reader;
+  session_parent_actor parent;
+  user_id owner;
+  session_id id;
+  /// A session not stored yet: the first turn's commit creates it.
+  std::optional<session> fresh;
+  const wall_clock* clock = nullptr;
+  const token_counter* counter = nullptr;
+  session_limits limits;
+};
+
+session_actor::behavior_type run_session(session_actor::stateful_pointer<session_state> self,
+                                         session_parts parts);
+
+/// Starts a SESSION next to its USER.
+session_actor spawn_session(caf::scheduled_actor* parent, session_parts parts);
+
+}  // namespace parley

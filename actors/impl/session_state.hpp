@@ -1,0 +1,142 @@
+/// The state of a SESSION actor; of use to actors/impl/session_*.cpp alone.
+#pragma once
+
+#include "actors/impl/session_actor.hpp"
+#include "chat/context.hpp"
+#include "chat/reply_log.hpp"
+
+namespace parley {
+
+/// How a reply came to its end.
+struct reply_ending {
+  message_status status = message_status::complete;
+  std::optional<usage> used;
+  std::optional<message_error> error;
+};
+
+/// Someone who reads a reply, and how far they are.
+struct reply_reader {
+  follower who;
+  int64_t position = 0;
+};
+
+/// A running reply, or one that is over and kept for readers that come late.
+struct reply {
+  enum class phase {
+    preparing,  ///< model, window and texts are being fetched
+    storing,    ///< the call runs, the commit too: nothing is shown yet
+    streaming,  ///< stored: events are shown as they come
+    finishing,  ///< over, the last commit runs
+    kept,       ///< stored whole
+  };
+
+  reply(reply_start start, const token_meter& counting) : log(std::move(start)), meter(counting) {}
+  explicit reply(reply_log stored, const token_meter& counting)
+      : log(std::move(stored)), meter(counting), at(phase::kept) {}
+
+  message_id id() const { return log.start().message_id; }
+  bool is_running() const { return at != phase::kept; }
+
+  reply_log log;
+  token_meter meter;
+  phase at = phase::preparing;
+  message row;  ///< as stored; its parts are filled when the reply is over
+  draft content;
+  std::optional<request_key> key;
+  std::vector<answer<reply_ticket>> askers;
+  std::vector<answer<done>> stoppers;
+  std::vector<reply_reader> readers;
+  call_id call = 0;
+  provider_actor provider;
+  std::optional<reply_ending> ending;  ///< came before it could be acted on
+  caf::actor_clock::time_point started{};
+  std::optional<caf::actor_clock::time_point> first_token;
+  caf::actor_clock::time_point kept_since{};
+  int64_t checkpointed = 0;  ///< position
+  bool is_checkpointing = false;
+};
+
+class session_state {
+ public:
+  using pointer = session_actor::stateful_pointer<session_state>;
+  static inline const char* name = "session";
+
+  explicit session_state(pointer self) : self_(self) {}
+  void begin(session_parts parts);
+
+  caf::result<reply_ticket> on(const start_turn& turn);
+  caf::result<reply_ticket> on(const follow_reply& join);
+  void on(const grant_credit& grant);
+  void on(const leave_reply& leaving);
+  caf::result<done> on(const stop_reply& stop);
+  caf::result<session> on(const change_session& change);
+  caf::result<done> on(const drop_session& drop);
+  void on(const end_streams& end);
+  void on(const reply_delta& delta);
+  void on(const reply_finished& finished);
+  void on(const reply_failed& failed);
+  void on(const reply_tick& tick);
+  void on(const idle_check& check);
+  void on(const sleep_now& sleep);
+
+ private:
+  // session_actor.cpp: loading, the record, sleep.
+  void load();
+  void take(const session_loaded& loaded);
+  void mend_interrupted();
+  void store_session(session changed, answer<session> asker);
+  void end_with_parent();
+  bool is_idle() const;
+  void schedule_check();
+  void drop_old_replies();
+  void store_unsaved();
+
+  // session_turn.cpp: a turn from draft to done.
+  reply* running_with(const request_key& key);
+  expected<void> check_turn(const start_turn& turn) const;
+  void prepare(reply& running);
+  void plan(reply& running, const model_config& model);
+  void dispatch(reply& running, const model_config& model, const std::vector<message>& history);
+  void fill_rows(reply& running, const model_config& model, message& asked, session& header) const;
+  caf::result<reply_ticket> join_twin(reply& twin, const start_turn& turn);
+  void show(reply& stored);
+  void on_stored(reply& running, const message& asked);
+  void abandon(message_id id, const error& cause);
+  void end_reply(reply& running, reply_ending ending);
+  void finish(reply& running, reply_ending ending);
+  void on_finished(reply& running, const reply_ending& ending, const error& fault);
+  void stop(reply& running);
+  void checkpoint(reply& running);
+  std::vector<const message_header*> path_to(message_id leaf) const;
+
+  // session_readers.cpp: who reads what.
+  void attach(reply& joined, const follower& who);
+  void serve(reply& shown);
+  bool serve_one(const reply& shown, reply_reader& reader);
+  void cut_off(const reply_reader& reader, const error& cause);
+  void load_reply(message_id id, const follower& who, answer<reply_ticket> asker);
+  reply_ticket ticket_of(const reply& shown) const;
+
+  reply* find(message_id id);
+  reply* find_call(call_id call);
+  const message_header* header_of(message_id id) const;
+
+  pointer self_;
+  session_parts parts_;
+  session header_;
+  bool is_fresh_ = false;
+  bool is_dropped_ = false;
+  std::vector<message_header> messages_;
+  std::vector<std::unique_ptr<reply>> replies_;
+  /// Finished rows whose last commit failed; tried again until the database takes them.
+  std::vector<message> unsaved_;
+  held_answers answers_;
+  uint64_t seen_ = 0;  ///< messages from USER
+  bool is_check_scheduled_ = false;
+  caf::actor_clock::time_point last_used_{};
+};
+
+/// The record `error` of a message: safe to show and to store.
+message_error message_error_of(const error& cause);
+
+}  // namespace parley
