@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/io_loop.hpp"
+#include "http/answer.hpp"
 #include "http/guard.hpp"
 #include "http/listener.hpp"
 #include "http/peer_address.hpp"
@@ -32,11 +33,6 @@ struct exchange_ref {
   uint32_t slot = 0;
   uint32_t generation = 0;
   friend bool operator==(const exchange_ref&, const exchange_ref&) = default;
-};
-
-enum class stream_framing : uint8_t {
-  chunked,      ///< HTTP/1.1: Transfer-Encoding: chunked; the connection may be kept
-  until_close,  ///< HTTP/1.0: the end of the connection is the end of the body
 };
 
 /// What the owner of a reactor is told. Each call may call the reactor back at once.
