@@ -90,7 +90,8 @@ std::vector<std::string> with_children(const std::vector<std::string>& pids, boo
   auto all = pids;
   if (!wants_children) return all;
   for (const auto& pid : pids) {
-    std::istringstream children{read_text("/proc/" + pid + "/task/" + pid + "/children")};
+    const auto list = fs::path{"/proc"} / pid / "task" / pid / "children";
+    std::istringstream children{read_text(list)};
     for (std::string child; children >> child;) all.push_back(child);
   }
   return all;

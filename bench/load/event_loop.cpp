@@ -85,12 +85,12 @@ void event_loop::retire(event_source& source) {
   retired_.push_back(&source);
 }
 
-void event_loop::watch(int descriptor, event_source& source, uint32_t events) {
+void event_loop::watch(int descriptor, event_source& source, uint32_t events) const {
   epoll_event event{events, {.ptr = &source}};
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) give_up("epoll_ctl", errno);
 }
 
-void event_loop::rewatch(int descriptor, event_source& source, uint32_t events) {
+void event_loop::rewatch(int descriptor, event_source& source, uint32_t events) const {
   epoll_event event{events, {.ptr = &source}};
   if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, descriptor, &event) != 0) give_up("epoll_ctl", errno);
 }
@@ -99,7 +99,7 @@ void event_loop::arm_at(event_source& source, int64_t due_ms) {
   if (source.retired_) return;
   cancel(source);
   source.due_ms_ = std::max(due_ms, wheel_ms_ + 1);
-  append_timer(wheel_[static_cast<size_t>(source.due_ms_) % slots_], source);
+  append_timer(wheel_[static_cast<size_t>(source.due_ms_) % slots], source);
   ++armed_;
 }
 
@@ -113,9 +113,9 @@ void event_loop::fire_due_timers() {
   const auto now_ms = monotonic_ms();
   while (wheel_ms_ < now_ms && !stopped_) {
     // After a pause longer than one turn of the wheel each slot still needs only one visit.
-    if (now_ms - wheel_ms_ > int64_t{slots_}) wheel_ms_ = now_ms - int64_t{slots_};
+    if (now_ms - wheel_ms_ > int64_t{slots}) wheel_ms_ = now_ms - int64_t{slots};
     ++wheel_ms_;
-    auto& slot = wheel_[static_cast<size_t>(wheel_ms_) % slots_];
+    auto& slot = wheel_[static_cast<size_t>(wheel_ms_) % slots];
     timer_link due;
     due.previous = due.next = &due;
     while (slot.next != &slot) {
@@ -141,7 +141,7 @@ int event_loop::wait_ms() const {
   if (armed_ == 0) return -1;
   const auto passed_ms = monotonic_ms() - wheel_ms_;
   for (int64_t ahead = 1; ahead <= wait_ms_max; ++ahead) {
-    const auto& slot = wheel_[static_cast<size_t>(wheel_ms_ + ahead) % slots_];
+    const auto& slot = wheel_[static_cast<size_t>(wheel_ms_ + ahead) % slots];
     if (slot.next != &slot) return static_cast<int>(std::max<int64_t>(ahead - passed_ms, 0));
   }
   return static_cast<int>(std::max<int64_t>(wait_ms_max - passed_ms, 0));

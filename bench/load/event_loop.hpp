@@ -68,8 +68,8 @@ class event_loop {
   /// The source hears nothing any more and is destroyed at the end of the round.
   void retire(event_source& source);
 
-  void watch(int descriptor, event_source& source, uint32_t events);
-  void rewatch(int descriptor, event_source& source, uint32_t events);
+  void watch(int descriptor, event_source& source, uint32_t events) const;
+  void rewatch(int descriptor, event_source& source, uint32_t events) const;
 
   /// Calls on_due once, not before `due_ms` (monotonic_ms); arming again moves the deadline.
   void arm_at(event_source& source, int64_t due_ms);
@@ -81,7 +81,7 @@ class event_loop {
   void stop() { stopped_ = true; }
 
  private:
-  static constexpr size_t slots_ = 4096;  // one a millisecond; longer timers go round again
+  static constexpr size_t slots = 4096;  // one a millisecond; longer timers go round again
 
   void fire_due_timers();
   int wait_ms() const;
@@ -90,7 +90,7 @@ class event_loop {
   bool stopped_ = false;
   size_t armed_ = 0;
   int64_t wheel_ms_ = 0;  // all slots up to here have been fired
-  std::array<timer_link, slots_> wheel_;
+  std::array<timer_link, slots> wheel_;
   std::unordered_map<event_source*, std::unique_ptr<event_source>> sources_;
   std::vector<event_source*> retired_;
 };

@@ -7,19 +7,19 @@
 namespace parley::bench {
 namespace {
 
-constexpr uint64_t steps = 64;  // to each power of two
+constexpr uint64_t bucket_steps = 64;  // to each power of two
 
 size_t bucket_of(uint64_t microseconds) {
-  if (microseconds < steps) return microseconds;
+  if (microseconds < bucket_steps) return microseconds;
   const auto shift = static_cast<uint64_t>(std::bit_width(microseconds)) - 7;
-  return shift * steps + (microseconds >> shift);
+  return shift * bucket_steps + (microseconds >> shift);
 }
 
 /// The middle of a bucket.
 double value_of(size_t bucket) {
-  if (bucket < 2 * steps) return static_cast<double>(bucket);
-  const auto shift = bucket / steps - 1;
-  const auto least = static_cast<double>((bucket - shift * steps) << shift);
+  if (bucket < 2 * bucket_steps) return static_cast<double>(bucket);
+  const auto shift = bucket / bucket_steps - 1;
+  const auto least = static_cast<double>((bucket - shift * bucket_steps) << shift);
   return least + static_cast<double>(uint64_t{1} << shift) / 2;
 }
 

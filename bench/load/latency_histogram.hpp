@@ -17,8 +17,8 @@ class latency_histogram {
   double max_ms() const { return static_cast<double>(max_us_) / 1000; }
 
  private:
-  static constexpr size_t steps_ = 64;           // to each power of two
-  std::array<uint64_t, 40 * steps_> buckets_{};  // of microseconds
+  static constexpr size_t steps = 64;           // to each power of two
+  std::array<uint64_t, 40 * steps> buckets_{};  // of microseconds
   uint64_t count_ = 0;
   uint64_t max_us_ = 0;
 };

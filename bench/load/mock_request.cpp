@@ -10,8 +10,8 @@ using simdjson::dom::element_type;
 using simdjson::dom::object;
 using fault = std::optional<request_fault>;
 
-fault fault_at(std::string param, std::string rule) {
-  return request_fault{"Invalid '" + param + "': " + rule, param};
+fault fault_at(const std::string& param, std::string_view rule) {
+  return request_fault{"Invalid '" + param + "': " + std::string{rule}, param};
 }
 
 /// The member, unless it is absent or null.

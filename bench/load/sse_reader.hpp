@@ -23,7 +23,7 @@ class sse_reader {
     while (!piece.empty() && !is_broken_) {
       const auto end = piece.find('\n');
       line_.append(piece.substr(0, end));
-      is_broken_ = line_.size() + data_.size() > event_bytes_max_;
+      is_broken_ = line_.size() + data_.size() > event_bytes_max;
       if (end == std::string_view::npos) return;
       piece.remove_prefix(end + 1);
       if (take_line()) {
@@ -36,7 +36,7 @@ class sse_reader {
   void reset() { *this = {}; }
 
  private:
-  static constexpr size_t event_bytes_max_ = 1024 * 1024;
+  static constexpr size_t event_bytes_max = 1024 * 1024;
   bool take_line();  // true: an event is whole
   void forget_event();
 
