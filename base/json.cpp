@@ -40,13 +40,17 @@ const char* strict_fault(dom::element element, size_t keys_max) {
       return element.get_string().value_unsafe().find('\0') == std::string_view::npos
                  ? nullptr
                  : "a string holds U+0000";
-    case dom::element_type::ARRAY:
-      for (auto item : element.get_array().value_unsafe())
+    case dom::element_type::ARRAY: {
+      // Named: value_unsafe() refers into a temporary that a range-for would not keep.
+      dom::array items = element.get_array().value_unsafe();
+      for (auto item : items)
         if (auto fault = strict_fault(item, keys_max)) return fault;
       return nullptr;
+    }
     case dom::element_type::OBJECT: {
       std::vector<std::string_view> keys;
-      for (auto [key, item] : element.get_object().value_unsafe()) {
+      dom::object members = element.get_object().value_unsafe();
+      for (auto [key, item] : members) {
         if (key.find('\0') != std::string_view::npos) return "a key holds U+0000";
         if (keys.size() == keys_max) return "an object has too many keys";
         keys.push_back(key);
