@@ -167,6 +167,16 @@ auto handle(Self* self) {
   };
 }
 
+/// The same for a handler that keeps the message and moves it: CAF copies what others share.
+template <class M, class Self>
+auto handle_moving(Self* self) {
+  return [self](M& message) {
+    if (auto hook = handler_fault_hook.load(std::memory_order_relaxed))
+      hook(self->name(), typeid(M));
+    return self->state.on(std::move(message));
+  };
+}
+
 /// Registers every message type of all tables, for errors' texts and for other nodes.
 void add_message_types(caf::actor_system_config& config);
 
