@@ -26,3 +26,15 @@ function(parley_library folder)
   endif()
   add_library(parley::${name} ALIAS parley_${name})
 endfunction()
+
+# parley_embed_sql(folder): adds the migrations of schema/sqlite/ to a folder's library.
+function(parley_embed_sql folder)
+  file(GLOB migrations CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/schema/sqlite/*.sql")
+  list(SORT migrations)
+  list(JOIN migrations "," joined)
+  set(output "${CMAKE_BINARY_DIR}/generated/migrations.cpp")
+  add_custom_command(OUTPUT "${output}" VERBATIM
+    COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${output}" "-DFILES=${joined}" -P "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake"
+    DEPENDS ${migrations} "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake")
+  target_sources(parley_${folder} PRIVATE "${output}")
+endfunction()

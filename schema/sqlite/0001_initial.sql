@@ -1,0 +1,156 @@
+-- The first schema. Columns are named like the members of the records in schema/*.hpp; ids are the
+-- 16 bytes of a UUIDv7, instants milliseconds since 1970, enums their names, nested values JSON.
+-- Long texts stand last in a row: reading what is before them costs no overflow pages.
+
+-- "Prly": tells our files from other SQLite databases.
+PRAGMA application_id = 1349676153;
+
+CREATE TABLE users (
+  id                   BLOB    NOT NULL PRIMARY KEY,
+  version              INTEGER NOT NULL,
+  created_at           INTEGER NOT NULL,
+  updated_at           INTEGER NOT NULL,
+  username             TEXT    NOT NULL,
+  display_name         TEXT,
+  email                TEXT,
+  role                 TEXT    NOT NULL,
+  status               TEXT    NOT NULL,
+  must_change_password INTEGER NOT NULL,
+  last_login_at        INTEGER,
+  password_hash        TEXT    NOT NULL,
+  token_version        INTEGER NOT NULL
+) STRICT;
+
+-- Names differ in more than ASCII case; those of erased accounts are free again.
+CREATE UNIQUE INDEX users_by_name ON users (username COLLATE NOCASE) WHERE status <> 'erased';
+CREATE INDEX users_erased ON users (id) WHERE status = 'erased';
+CREATE INDEX users_admins ON users (id) WHERE role = 'ADMIN' AND status = 'active';
+
+CREATE TABLE logins (
+  id           BLOB    NOT NULL PRIMARY KEY,
+  owner_id     BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at   INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  address      TEXT    NOT NULL,
+  user_agent   TEXT    NOT NULL,
+  refresh_hash TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX logins_by_owner ON logins (owner_id, id);
+CREATE INDEX logins_by_expiry ON logins (expires_at);
+
+-- A refresh token used twice was stolen: the spent ones are remembered.
+CREATE TABLE spent_refresh_tokens (
+  hash     TEXT    NOT NULL PRIMARY KEY,
+  login_id BLOB    NOT NULL REFERENCES logins (id) ON DELETE CASCADE,
+  spent_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX spent_refresh_tokens_by_login ON spent_refresh_tokens (login_id);
+CREATE INDEX spent_refresh_tokens_by_time ON spent_refresh_tokens (spent_at);
+
+CREATE TABLE user_settings (
+  owner_id BLOB NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  settings TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE system_settings (
+  id       INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  settings TEXT    NOT NULL
+) STRICT;
+
+-- Without an owner it is a system model.
+CREATE TABLE model_configs (
+  id             BLOB    NOT NULL PRIMARY KEY,
+  version        INTEGER NOT NULL,
+  created_at     INTEGER NOT NULL,
+  updated_at     INTEGER NOT NULL,
+  owner_id       BLOB    REFERENCES users (id) ON DELETE CASCADE,
+  name           TEXT    NOT NULL,
+  provider       TEXT    NOT NULL,
+  base_url       TEXT    NOT NULL,
+  model          TEXT    NOT NULL,
+  sealed_key     TEXT    NOT NULL,
+  key_hint       TEXT    NOT NULL,
+  context_window INTEGER NOT NULL,
+  max_tokens     INTEGER NOT NULL,
+  params         TEXT    NOT NULL,
+  enabled        INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX model_configs_of_owner ON model_configs (owner_id, name)
+  WHERE owner_id IS NOT NULL;
+CREATE UNIQUE INDEX model_configs_of_system ON model_configs (name) WHERE owner_id IS NULL;
+
+-- model_id is no foreign key here and in messages: erasing a model must neither touch every row
+-- that names it nor fail a reply that is being written. An id is never used again, so queries show
+-- the id of a model that is gone as null.
+CREATE TABLE sessions (
+  id               BLOB    NOT NULL PRIMARY KEY,
+  version          INTEGER NOT NULL,
+  created_at       INTEGER NOT NULL,
+  updated_at       INTEGER NOT NULL,
+  owner_id         BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  title            TEXT    NOT NULL,
+  title_source     TEXT    NOT NULL,
+  model_id         BLOB,
+  context_strategy TEXT    NOT NULL,
+  active_leaf_id   BLOB,
+  message_count    INTEGER NOT NULL,
+  last_message_at  INTEGER,
+  params           TEXT    NOT NULL,
+  metadata         TEXT    NOT NULL,
+  system_prompt    TEXT
+) STRICT;
+
+CREATE INDEX sessions_by_update ON sessions (owner_id, updated_at, id);
+
+-- `seq` is the order of making, whatever the wall clock did; a parent has a lower one than its
+-- children. The parent is checked when a message is made and messages go only with their session,
+-- so parent_id needs no foreign key (whose cascade would recurse as deep as the conversation).
+CREATE TABLE messages (
+  seq        INTEGER PRIMARY KEY,
+  id         BLOB    NOT NULL UNIQUE,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  session_id BLOB    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  parent_id  BLOB,
+  role       TEXT    NOT NULL,
+  status     TEXT    NOT NULL,
+  model_id   BLOB,
+  model_name TEXT,
+  tokens     TEXT    NOT NULL,
+  usage      TEXT,
+  timing     TEXT,
+  context    TEXT,
+  error      TEXT,
+  parts      TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX messages_by_session ON messages (session_id, seq);
+CREATE INDEX messages_streaming ON messages (seq) WHERE status = 'streaming';
+
+-- Checkpoints of running replies, in the order of their positions.
+CREATE TABLE reply_chunks (
+  message_id BLOB    NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+  position   INTEGER NOT NULL,
+  part_index INTEGER NOT NULL,
+  type       TEXT    NOT NULL,
+  text       TEXT    NOT NULL,
+  PRIMARY KEY (message_id, position)
+) STRICT;
+
+CREATE TABLE idempotency_keys (
+  owner_id    BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  route       TEXT    NOT NULL,
+  key         TEXT    NOT NULL,
+  body_sha256 TEXT    NOT NULL,
+  session     BLOB,
+  message     BLOB,
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, route, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);

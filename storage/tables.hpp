@@ -1,0 +1,74 @@
+/// The SQL of all tables: every change of schema/change.hpp and every question READER answers.
+///
+/// Free functions over a connection, on its thread; grouped by record in storage/tables/*.cpp. A
+/// change runs inside a transaction of the caller, who undoes what a failed one has done.
+#pragma once
+
+#include "actors/storage_messages.hpp"
+#include "storage/connection.hpp"
+
+namespace parley::storage {
+
+// -- writes --------------------------------------------------------------------------------------
+
+expected<void> apply(connection& db, const create_user& change);
+expected<void> apply(connection& db, const update_user& change);
+expected<void> apply(connection& db, const erase_user& change);
+expected<void> apply(connection& db, const create_login& change);
+expected<void> apply(connection& db, const rotate_login& change);
+expected<void> apply(connection& db, const erase_logins& change);
+expected<void> apply(connection& db, const put_user_settings& change);
+expected<void> apply(connection& db, const put_system_settings& change);
+expected<void> apply(connection& db, const create_model& change);
+expected<void> apply(connection& db, const update_model& change);
+expected<void> apply(connection& db, const erase_model& change);
+expected<void> apply(connection& db, const create_session& change);
+expected<void> apply(connection& db, const update_session& change);
+expected<void> apply(connection& db, const erase_session& change);
+expected<void> apply(connection& db, const create_message& change);
+expected<void> apply(connection& db, const finish_message& change);
+expected<void> apply(connection& db, const append_chunk& change);
+expected<void> apply(connection& db, const remember_key& change);
+expected<void> apply(connection& db, const change& any);
+
+/// An Idempotency-Key is forgotten after this (api.md).
+inline constexpr std::chrono::hours key_age_max{24};
+/// A spent refresh token would have expired by itself after this.
+inline constexpr std::chrono::hours spent_token_age_max{30 * 24};
+
+/// What a sweep did; `has_more` asks for the next one soon.
+struct sweep_result {
+  int64_t rows = 0;
+  bool has_more = false;
+};
+/// Removes at most `rows_max` rows nobody can see any more: what erased users left, expired keys,
+/// logins and spent tokens. In a transaction of the caller.
+expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max = 200);
+
+/// Ends the replies that a stopped process left running, at most `replies_max` of them: their
+/// chunks become their parts, their status `interrupted`. Returns how many; in a transaction.
+expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies_max = 100);
+
+// -- reads ---------------------------------------------------------------------------------------
+
+struct read_context {
+  connection& db;
+  instant now;
+  size_t page_bytes_max = size_t{1} << 20;
+};
+
+// Each question of several statements reads in one transaction: one state of the database.
+expected<found_user> read(const read_context& in, const find_username& question);
+expected<user_state_loaded> read(const read_context& in, const load_user& question);
+expected<spent_token> read(const read_context& in, const find_spent_token& question);
+expected<page_of<user>> read(const read_context& in, const list_accounts& question);
+expected<system_loaded> read(const read_context& in, const load_system& question);
+expected<session_loaded> read(const read_context& in, const load_session& question);
+expected<message_list> read(const read_context& in, const read_messages& question);
+expected<session> read(const read_context& in, const read_session& question);
+expected<page_of<session>> read(const read_context& in, const page_sessions& question);
+expected<page_of<message>> read(const read_context& in, const page_messages& question);
+expected<message> read(const read_context& in, const read_message& question);
+expected<known_key> read(const read_context& in, const find_key& question);
+
+}  // namespace parley::storage

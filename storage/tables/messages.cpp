@@ -1,0 +1,192 @@
+// Messages and the checkpoints of running replies.
+#include "storage/page.hpp"
+#include "storage/rows.hpp"
+#include "storage/tables.hpp"
+
+namespace parley::storage {
+
+namespace {
+
+const std::string& message_columns() {
+  // The id of a model that is gone shows as null (0001_initial.sql).
+  static const auto columns = columns_of<message>(
+      "m", {"model_id", "(SELECT c.id FROM model_configs c WHERE c.id=m.model_id)"});
+  return columns;
+}
+
+// From the leaf ?3 of the session ?1 to its root. A parent's seq is lower than its child's, so the
+// walk ends whatever the rows say.
+const std::string path_sql =
+    "WITH RECURSIVE path(seq, parent_id) AS ("
+    " SELECT seq, parent_id FROM messages WHERE id=?3 AND session_id=?1"
+    " UNION ALL"
+    " SELECT p.seq, p.parent_id FROM path c JOIN messages p ON p.id=c.parent_id"
+    " WHERE p.session_id=?1 AND p.seq<c.seq) ";
+
+// Chunks add to the part they name; a part that was opened without any text is an empty one.
+expected<void> append_chunks(connection& db, message& to) {
+  auto q = db.prepare(
+      "SELECT part_index, type, text FROM reply_chunks WHERE message_id=? ORDER BY position");
+  q.bind(to.id);
+  constexpr int64_t parts_max = 10'000;
+  for (;;) {
+    TRY(bool has_row, q.step());
+    if (!has_row) break;
+    auto index = q.integer(0);
+    auto type = enum_of<part_type>(q.text(1));
+    if (!type || index < 0 || index >= parts_max) return make_error(errc::corrupt_data);
+    while (std::ssize(to.parts) <= index) to.parts.emplace_back().type = *type;
+    auto& part = to.parts[static_cast<size_t>(index)];
+    if (!part.text) part.text.emplace();
+    part.text->append(q.text(2));
+  }
+  return {};
+}
+
+expected<message> read_whole(connection& db, const query& row, int first) {
+  TRY(auto whole, read_record<message>(row, first));
+  if (whole.status == message_status::streaming) TRY_DONE(append_chunks(db, whole));
+  return whole;
+}
+
+expected<void> need_session(connection& db, const user_id& owner, const session_id& id) {
+  auto q = db.prepare(
+      "SELECT 1 FROM sessions s JOIN users u ON u.id=s.owner_id AND u.status<>'erased'"
+      " WHERE s.id=? AND s.owner_id=?");
+  q.bind(id, owner);
+  TRY(bool is_there, q.step());
+  if (!is_there) return make_error(errc::not_found);
+  return {};
+}
+
+}  // namespace
+
+// -- writes --------------------------------------------------------------------------------------
+
+expected<void> apply(connection& db, const create_message& change) {
+  const auto& entry = change.entry;
+  auto place = db.prepare(
+      "SELECT ?2 IS NULL OR EXISTS (SELECT 1 FROM messages p WHERE p.id=?2 AND p.session_id=s.id)"
+      " FROM sessions s JOIN users u ON u.id=s.owner_id AND u.status<>'erased' WHERE s.id=?1");
+  place.bind(entry.session_id);
+  detail::bind_value(place, entry.parent_id);
+  TRY(auto is_there, place.number());
+  if (is_there.value_or(0) == 0) return make_error(errc::not_found);
+  static const auto sql = insert_sql<message>("messages");
+  auto q = db.prepare(sql);
+  bind_record(q, entry);
+  return q.run();
+}
+
+expected<void> apply(connection& db, const finish_message& change) {
+  static const auto sql = update_sql<message>("messages") + " AND session_id=?" +
+                          std::to_string(parameter_of<message>("session_id"));
+  auto q = db.prepare(sql);
+  bind_record(q, change.entry);
+  TRY_DONE(q.run_on_one());
+  auto drop = db.prepare("DELETE FROM reply_chunks WHERE message_id=?");
+  drop.bind(change.entry.id);
+  return drop.run();
+}
+
+expected<void> apply(connection& db, const append_chunk& change) {
+  auto q = db.prepare(
+      "INSERT INTO reply_chunks(message_id,position,part_index,type,text)"
+      " SELECT id,?2,?3,?4,?5 FROM messages WHERE id=?1 AND status='streaming'");
+  q.bind(change.id, change.position, change.part_index, name_of(change.type), change.text);
+  return q.run_on_one();
+}
+
+expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies_max) {
+  static const auto sql = "SELECT " + columns_of<message>("m") +
+                          " FROM messages m WHERE m.status='streaming' ORDER BY m.seq LIMIT ?";
+  std::vector<message> running;
+  {
+    auto q = db.prepare(sql);
+    q.bind(replies_max);
+    TRY(running, read_all<message>(q));
+  }
+  for (auto& reply : running) {
+    TRY_DONE(append_chunks(db, reply));
+    // The last checkpoint may end inside a character.
+    for (auto& part : reply.parts)
+      if (part.text && !is_utf8(*part.text)) part.text = repair_utf8(*part.text);
+    reply.status = message_status::interrupted;
+    reply.updated_at = std::max(now, reply.updated_at);
+    ++reply.version;
+    TRY_DONE(apply(db, finish_message{reply}));
+  }
+  return static_cast<int64_t>(running.size());
+}
+
+// -- reads ---------------------------------------------------------------------------------------
+
+expected<message_list> read(const read_context& in, const read_messages& question) {
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  TRY_DONE(need_session(in.db, question.owner_id, question.session));
+  static const auto sql =
+      "SELECT " + message_columns() + " FROM messages m WHERE m.id=? AND m.session_id=?";
+  message_list list;
+  for (const auto& id : question.ids) {
+    auto q = in.db.prepare(sql);
+    q.bind(id, question.session);
+    TRY(bool has_row, q.step());
+    if (!has_row) continue;
+    TRY(auto whole, read_whole(in.db, q, 0));
+    list.items.push_back(std::move(whole));
+  }
+  return list;
+}
+
+expected<message> read(const read_context& in, const read_message& question) {
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  static const auto sql = "SELECT " + message_columns() +
+                          " FROM messages m JOIN sessions s ON s.id=m.session_id"
+                          " JOIN users u ON u.id=s.owner_id AND u.status<>'erased'"
+                          " WHERE m.id=?1 AND s.owner_id=?2 AND (?3 IS NULL OR m.session_id=?3)";
+  auto q = in.db.prepare(sql);
+  q.bind(question.id, question.owner_id);
+  if (question.session.is_none())
+    q.bind_null();
+  else
+    q.bind(question.session);
+  TRY(bool has_row, q.step());
+  if (!has_row) return make_error(errc::not_found);
+  return read_whole(in.db, q, 0);
+}
+
+expected<page_of<message>> read(const read_context& in, const page_messages& question) {
+  page_plan plan{"messages", question.page};
+  plan.bind_to(key_of(question.session));
+  plan.bind_to(question.leaf ? key_of(*question.leaf) : "");
+  TRY_DONE(plan.check(sizeof(int64_t)));
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  TRY_DONE(need_session(in.db, question.owner_id, question.session));
+  auto sql = "SELECT m.seq," + message_columns() + " FROM messages m WHERE ";
+  auto order = " ORDER BY seq" + std::string{plan.direction()};
+  if (question.leaf)
+    // Only numbers are sorted, never the messages.
+    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + plan.after("seq", "?4") +
+          order + " LIMIT ?2)" + order;
+  else
+    sql += "m.session_id=?1 AND ?3 IS NULL" + plan.after("seq", "?4") + order + " LIMIT ?2";
+  auto q = in.db.prepare(sql);
+  q.bind(question.session, plan.limit() + 1);
+  detail::bind_value(q, question.leaf);
+  if (!plan.key().empty()) q.bind(number_in_key(plan.key()));
+  auto rows = std::pair{[&](const query& row) { return read_whole(in.db, row, 1); },
+                        [](const query& row) { return key_of(row.integer(0)); }};
+  TRY(auto page, fill_page<message>(plan, q, in.page_bytes_max, rows));
+  if (question.page.needs_total) {
+    auto total = in.db.prepare(
+        question.leaf ? path_sql + "SELECT COUNT(*) FROM path"
+                      : "SELECT COUNT(*) FROM messages WHERE session_id=?1 AND ?3 IS NULL");
+    total.bind(question.session);
+    total.bind_null();
+    detail::bind_value(total, question.leaf);
+    TRY(page.total, total.number());
+  }
+  return page;
+}
+
+}  // namespace parley::storage

@@ -1,0 +1,148 @@
+// Chat sessions and the keys that make a repeated request harmless.
+#include "storage/page.hpp"
+#include "storage/rows.hpp"
+#include "storage/tables.hpp"
+
+namespace parley::storage {
+
+namespace {
+
+// What every question about sessions starts from: erased users have none.
+constexpr std::string_view from_visible =
+    " FROM sessions s JOIN users u ON u.id=s.owner_id AND u.status<>'erased'";
+
+const std::string& session_columns() {
+  // The id of a model that is gone shows as null (0001_initial.sql).
+  static const auto columns = columns_of<session>(
+      "s", {"model_id", "(SELECT m.id FROM model_configs m WHERE m.id=s.model_id)"});
+  return columns;
+}
+
+expected<session> read_visible(connection& db, const user_id& owner, const session_id& id) {
+  static const auto sql =
+      "SELECT " + session_columns() + std::string{from_visible} + " WHERE s.id=? AND s.owner_id=?";
+  auto q = db.prepare(sql);
+  q.bind(id, owner);
+  return read_one<session>(q);
+}
+
+}  // namespace
+
+// -- writes --------------------------------------------------------------------------------------
+
+expected<void> apply(connection& db, const create_session& change) {
+  auto owner = db.prepare("SELECT 1 FROM users WHERE id=? AND status<>'erased'");
+  owner.bind(change.header.owner_id);
+  TRY(bool is_there, owner.step());
+  if (!is_there) return make_error(errc::not_found);
+  static const auto sql = insert_sql<session>("sessions");
+  auto q = db.prepare(sql);
+  bind_record(q, change.header);
+  return q.run();
+}
+
+expected<void> apply(connection& db, const update_session& change) {
+  static const auto sql = update_sql<session>("sessions") + " AND owner_id=?" +
+                          std::to_string(parameter_of<session>("owner_id"));
+  auto q = db.prepare(sql);
+  bind_record(q, change.header);
+  return q.run_on_one();
+}
+
+expected<void> apply(connection& db, const erase_session& change) {
+  auto q = db.prepare("DELETE FROM sessions WHERE id=?");
+  q.bind(change.id);
+  return q.run_on_one();
+}
+
+expected<void> apply(connection& db, const remember_key& change) {
+  auto expire = db.prepare(
+      "DELETE FROM idempotency_keys WHERE owner_id=? AND route=? AND key=? AND created_at<?");
+  expire.bind(change.owner_id, change.route, change.key, change.created_at - key_age_max);
+  TRY_DONE(expire.run());
+  auto q = db.prepare(
+      "INSERT INTO idempotency_keys(owner_id,route,key,body_sha256,session,message,created_at)"
+      " VALUES(?,?,?,?,?,?,?)");
+  q.bind(change.owner_id, change.route, change.key, change.body_sha256, change.session,
+         change.message, change.created_at);
+  return q.run();
+}
+
+// -- reads ---------------------------------------------------------------------------------------
+
+expected<session> read(const read_context& in, const read_session& question) {
+  return read_visible(in.db, question.owner_id, question.id);
+}
+
+expected<session_loaded> read(const read_context& in, const load_session& question) {
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  session_loaded loaded;
+  TRY(loaded.header, read_visible(in.db, question.owner_id, question.id));
+  auto q = in.db.prepare(
+      "SELECT id, parent_id, role, status, tokens->>'count' FROM messages"
+      " WHERE session_id=? ORDER BY seq");
+  q.bind(question.id);
+  for (;;) {
+    TRY(bool has_row, q.step());
+    if (!has_row) return loaded;
+    auto role = enum_of<message_role>(q.text(2));
+    auto status = enum_of<message_status>(q.text(3));
+    if (!role || !status) return make_error(errc::corrupt_data);
+    loaded.messages.push_back({.id = q.id<message_id>(0),
+                               .parent_id = q.id<message_id>(1),
+                               .role = *role,
+                               .status = *status,
+                               .tokens = static_cast<int32_t>(q.integer(4))});
+  }
+}
+
+expected<page_of<session>> read(const read_context& in, const page_sessions& question) {
+  page_plan plan{"sessions", question.page};
+  plan.bind_to(key_of(question.owner_id));
+  TRY_DONE(plan.check(sizeof(int64_t) + sizeof(session_id)));
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  const auto matches = std::string{from_visible} + " WHERE s.owner_id=?1";
+  auto direction = std::string{plan.direction()};
+  auto sql = "SELECT " + session_columns() + matches +
+             plan.after("(s.updated_at,s.id)", "(?3,?4)") + " ORDER BY s.updated_at" + direction +
+             ", s.id" + direction + " LIMIT ?2";
+  auto q = in.db.prepare(sql);
+  q.bind(question.owner_id, plan.limit() + 1);
+  if (!plan.key().empty()) {
+    q.bind(number_in_key(plan.key()));
+    q.bind_blob(plan.key().substr(sizeof(int64_t)));
+  }
+  constexpr int updated_at = parameter_of<session>("updated_at") - 1;
+  auto rows = std::pair{[](const query& row) { return read_record<session>(row); },
+                        [](const query& row) {
+                          return key_of(row.integer(updated_at)) + key_of(row.id<session_id>(0));
+                        }};
+  TRY(auto page, fill_page<session>(plan, q, in.page_bytes_max, rows));
+  if (question.page.needs_total) {
+    auto total = in.db.prepare("SELECT COUNT(*)" + matches);
+    total.bind(question.owner_id);
+    TRY(page.total, total.number());
+  }
+  return page;
+}
+
+expected<known_key> read(const read_context& in, const find_key& question) {
+  auto q = in.db.prepare(
+      "SELECT k.body_sha256, k.session, k.message, k.created_at FROM idempotency_keys k"
+      " JOIN users u ON u.id=k.owner_id AND u.status<>'erased'"
+      " WHERE k.owner_id=? AND k.route=? AND k.key=? AND k.created_at>=?");
+  q.bind(question.owner_id, question.route, question.key, in.now - key_age_max);
+  known_key known;
+  TRY(bool is_there, q.step());
+  if (!is_there) return known;
+  known.made = remember_key{.owner_id = question.owner_id,
+                            .route = question.route,
+                            .key = question.key,
+                            .body_sha256 = std::string{q.text(0)},
+                            .session = q.id<session_id>(1),
+                            .message = q.id<message_id>(2),
+                            .created_at = {q.integer(3)}};
+  return known;
+}
+
+}  // namespace parley::storage
