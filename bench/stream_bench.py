@@ -35,22 +35,25 @@ SETTLE_S = 2  # after the last stream has opened
 
 # --- what the bench takes for granted of Parley's command line and API ---------------------------
 
+BCRYPT_COST = "4"  # the bench is not about hashing
 PARLEY_SETTINGS = {
-    "password_cost": "4",  # the bench is not about hashing
+    "bcrypt_cost": BCRYPT_COST,
     "trusted_proxies": "127.0.0.1/32",  # all clients share one address
+    "login_calls_per_min": "1000000",
+    "keep_alive_s": "600",  # clients wait, connected, until all are logged in
 }
 
 
-def parley_serve(parley, data, port):
-    settings = [part for name, value in PARLEY_SETTINGS.items()
-                for part in ("--set", f"{name}={value}")]
+def parley_serve(parley, data, port, upstream_port):
+    given = {**PARLEY_SETTINGS, "upstream_allow": f"127.0.0.1/32:{upstream_port}"}
+    settings = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
     return [parley, "serve", "--data", data, "--listen", f"127.0.0.1:{port}", *settings]
 
 
 def parley_add_users(parley, data, count, role):
     """Prints a line of JSON for each user: username, password."""
-    settings = ["--set", f"password_cost={PARLEY_SETTINGS['password_cost']}"]
-    return [parley, "user", "add", "--data", data, "--count", str(count), "--role", role, *settings]
+    return [parley, "user", "add", "--data", data, "--count", str(count), "--role", role,
+            "--set", f"bcrypt_cost={BCRYPT_COST}"]
 
 
 def parley_model(upstream_port, model):
@@ -239,7 +242,8 @@ class Parley:
     def started(self):
         port = free_port()
         log = self.folder / "parley.log"
-        with running(parley_serve(self.program, self.data, port), log) as child:
+        arguments = parley_serve(self.program, self.data, port, self.upstream.port)
+        with running(arguments, log) as child:
             wait_until("Parley", child, log, answers(port, "/readyz"))
             self.model_id = self.model_id or self.make_model(port)
             self.pid = child.pid
