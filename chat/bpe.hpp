@@ -2,7 +2,8 @@
 /// it.
 ///
 /// Invalid UTF-8 counts as U+FFFD, the text of special tokens is ordinary text. Constant, so every
-/// thread may use it; each thread that counts keeps a cache of short pieces (piece_cache_bytes).
+/// thread may use it; each thread that counts keeps a cache of short pieces (bpe_cache, about
+/// half a megabyte).
 /// Linear in the text whatever it holds; never fails.
 #pragma once
 
@@ -15,11 +16,10 @@
 
 namespace parley {
 
+struct bpe_cache;
+
 class bpe {
  public:
-  /// What the cache of one thread and one vocabulary takes.
-  static constexpr size_t piece_cache_bytes = size_t{512} * 1024;
-
   explicit bpe(bpe_tables tables);
 
   uint64_t count(std::string_view text) const;
@@ -40,6 +40,8 @@ class bpe {
   growing_count count_growing(std::string_view text) const;
 
   const bpe_tables& tables() const { return tables_; }
+  /// The calling thread's.
+  bpe_cache& cache() const;
 
  private:
   bpe_tables tables_;

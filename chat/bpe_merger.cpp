@@ -1,44 +1,103 @@
 #include "chat/bpe_merger.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace parley {
 
-bpe_merger::bpe_merger(const bpe_tables& tables, std::string_view piece) {
+namespace {
+
+// Long pieces are nearly always repetitions, and hostile ones make the search stand at each of
+// their bytes: a match is remembered for the next place where the same bytes follow.
+class match_memo {
+ public:
+  match_memo(const bpe_tables& tables, const char* end) : tables_{tables}, end_{end} {}
+
+  uint32_t longest_match(const char* at) {
+    if (end_ - at < static_cast<std::ptrdiff_t>(sizeof(uint64_t)))
+      return tables_.longest_match(at, end_).token;
+    uint64_t first_bytes;
+    std::memcpy(&first_bytes, at, sizeof first_bytes);
+    auto& known = matches_[first_bytes * 0x9e3779b97f4a7c15 >> (64 - slot_bits)];
+    if (known.bytes > 0 && static_cast<size_t>(end_ - at) >= known.bytes &&
+        std::memcmp(at, known.at, known.bytes) == 0)
+      return known.token;
+    auto match = tables_.longest_match(at, end_);
+    if (match.looked_to < end_)
+      known = {at, static_cast<size_t>(match.looked_to - at) + 1, match.token};
+    return match.token;
+  }
+
+ private:
+  static constexpr int slot_bits = 5;
+  struct known_match {
+    const char* at = nullptr;
+    size_t bytes = 0;
+    uint32_t token = 0;
+  };
+
+  const bpe_tables& tables_;
+  const char* end_;
+  known_match matches_[size_t{1} << slot_bits];
+};
+
+class plain_matches {
+ public:
+  plain_matches(const bpe_tables& tables, const char* end) : tables_{tables}, end_{end} {}
+  uint32_t longest_match(const char* at) { return tables_.longest_match(at, end_).token; }
+
+ private:
+  const bpe_tables& tables_;
+  const char* end_;
+};
+
+}  // namespace
+
+bpe_merger::bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece) {
   if (piece.size() <= short_bytes_max) {
     std::fill_n(short_dead_, piece.size() / 64 + 1, 0);
     dead_ = short_dead_;
     tokens_ = short_tokens_;
+    merge<plain_matches>(tables, cache, piece);
   } else {
     long_dead_.resize(piece.size() / 64 + 1);
-    long_tokens_.resize(piece.size());
+    long_tokens_.resize(short_bytes_max);
     dead_ = long_dead_.data();
     tokens_ = long_tokens_.data();
+    merge<match_memo>(tables, cache, piece);
   }
-  merge(tables, piece);
+}
+
+// A short piece never has more tokens than its array holds.
+void bpe_merger::push(uint32_t token) {
+  if (count_ == tokens_max_) {
+    tokens_max_ *= 2;
+    long_tokens_.resize(tokens_max_);
+    tokens_ = long_tokens_.data();
+  }
+  tokens_[count_++] = token;
 }
 
 // The tokens of a text are the only sequence whose neighbours are all stable (is_stable), so any
 // way of finding such a sequence will do: take the longest match, then its shorter prefixes, and
 // step back where none fits. A position once left is dead, so none is left twice.
-void bpe_merger::merge(const bpe_tables& tables, std::string_view piece) {
+template <class Matches>
+void bpe_merger::merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece) {
   auto begin = piece.data(), end = begin + piece.size();
   auto at = begin;
-  auto candidate = tables.longest_match(at, end);
+  Matches matches{tables, end};
+  auto candidate = matches.longest_match(at);
   // tiktoken looks a piece up before it merges.
-  if (tables.bytes_of(candidate) == piece.size()) {
-    tokens_[count_++] = candidate;
-    return;
-  }
+  if (tables.bytes_of(candidate) == piece.size()) return push(candidate);
   auto is_dead = [&](size_t position) { return (dead_[position / 64] >> position % 64 & 1) != 0; };
   for (;; ++steps_) {
     auto after = at + tables.bytes_of(candidate);
     if (!is_dead(static_cast<size_t>(after - begin)) &&
-        (count_ == 0 || tables.is_stable(tokens_[count_ - 1], candidate))) {
-      tokens_[count_++] = candidate;
+        (count_ == 0 || cache.is_stable(tables, tokens_[count_ - 1], candidate))) {
+      push(candidate);
       at = after;
       if (at == end) return;
-      candidate = tables.longest_match(at, end);
+      candidate = matches.longest_match(at);
     } else if (auto prefix = tables.prefix_of(candidate); prefix != candidate) {
       candidate = prefix;
     } else {

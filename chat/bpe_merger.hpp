@@ -9,14 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/bpe_cache.hpp"
 #include "chat/bpe_tables.hpp"
 
 namespace parley {
 
 class bpe_merger {
  public:
-  /// Both outlive the merger; `piece` is not empty.
-  bpe_merger(const bpe_tables& tables, std::string_view piece);
+  /// `piece` is not empty.
+  bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece);
 
   /// In their order; valid as long as the merger.
   std::span<const uint32_t> tokens() const { return {tokens_, count_}; }
@@ -26,7 +27,10 @@ class bpe_merger {
   uint64_t steps() const { return steps_; }
 
  private:
-  void merge(const bpe_tables& tables, std::string_view piece);
+  template <class Matches>
+  void merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece);
+
+  void push(uint32_t token);
 
   // Pieces are rarely longer than a word: short ones need no memory from the heap.
   static constexpr size_t short_bytes_max = 192;
@@ -37,6 +41,7 @@ class bpe_merger {
 
   uint64_t* dead_;  ///< a bit for each position from which no tokens lead to the piece's end
   uint32_t* tokens_;
+  size_t tokens_max_ = short_bytes_max;
   size_t count_ = 0;
   uint64_t steps_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "chat/bpe.hpp"
+#include "chat/bpe_cache.hpp"
 #include "chat/bpe_merger.hpp"
 #include "chat/bpe_piece_counter.hpp"
 #include "chat/bpe_scanner.hpp"
@@ -41,8 +42,9 @@ bool is_code_point_start(const char* at, const char* end) {
 }
 
 // The ends of tokens between `first` and the limit that end a code point, in their order.
-std::vector<const char*> possible_cuts(const bpe_tables& tables, std::string_view text,
-                                       piece_mark first, uint64_t tokens_max) {
+std::vector<const char*> possible_cuts(const bpe& engine, std::string_view text, piece_mark first,
+                                       uint64_t tokens_max) {
+  auto& tables = engine.tables();
   auto end = text.data() + text.size();
   std::vector<const char*> cuts{first.begin};
   bpe_scanner scanner{tables, {first.begin, static_cast<size_t>(end - first.begin)}};
@@ -51,7 +53,7 @@ std::vector<const char*> possible_cuts(const bpe_tables& tables, std::string_vie
     auto at = scanner.position();
     const char* piece_end = nullptr;
     if (scanner.next({&piece_end, 1}) == 0) break;
-    bpe_merger merger{tables, {at, static_cast<size_t>(piece_end - at)}};
+    bpe_merger merger{tables, engine.cache(), {at, static_cast<size_t>(piece_end - at)}};
     for (auto token : merger.tokens()) {
       if (left-- == 0) return cuts;
       at += tables.bytes_of(token);
@@ -73,7 +75,7 @@ size_t bpe::split_at_tokens(std::string_view text, uint64_t tokens_max) const {
   std::array<piece_mark, 3> marks;
   marks.fill({text.data(), 0});
   bpe_scanner scanner{tables_, text};
-  bpe_piece_counter pieces{tables_, serial_};
+  bpe_piece_counter pieces{tables_, cache()};
   uint64_t total = 0;
   for (;;) {
     auto begin = scanner.position();
@@ -83,7 +85,7 @@ size_t bpe::split_at_tokens(std::string_view text, uint64_t tokens_max) const {
     total += pieces.count(begin, end, scanner.end());
     if (total > tokens_max) break;
   }
-  auto cuts = possible_cuts(tables_, text, marks[0], tokens_max);
+  auto cuts = possible_cuts(*this, text, marks[0], tokens_max);
   for (; cuts.size() > 1; cuts.pop_back()) {
     std::string_view part{marks[0].begin, static_cast<size_t>(cuts.back() - marks[0].begin)};
     if (count_up_to(part, tokens_max - marks[0].tokens_before)) break;

@@ -31,8 +31,14 @@ class bpe_tables {
   /// The longest proper prefix that is a token; the token itself if there is none.
   uint32_t prefix_of(uint32_t token) const { return bpe_format::token::prefix(tokens_[token]); }
 
+  struct match {
+    uint32_t token;
+    /// Where the search ended. Before the end of the text it knows all it looked at, the byte here
+    /// included: another text that begins with the same bytes has the same match.
+    const char* looked_to;
+  };
   /// The longest token at the start of a text that is not empty.
-  uint32_t longest_match(const char* begin, const char* end) const {
+  match longest_match(const char* begin, const char* end) const {
     namespace trie = bpe_format::trie;
     uint32_t found = 0;
     uint64_t node = trie_[0];
@@ -43,7 +49,7 @@ class bpe_tables {
       if (auto token = trie::token_or_0(child); token != 0) found = token;
       node = child;
     }
-    return found - 1;
+    return {found - 1, begin};
   }
 
   /// True if merging by rank leaves these two neighbours as they are, whatever stands around them.

@@ -25,7 +25,7 @@ std::string random_letters(std::string_view letters, size_t bytes) {
 }
 
 uint64_t steps(const bpe& engine, const std::string& piece) {
-  return bpe_merger{engine.tables(), piece}.steps();
+  return bpe_merger{engine.tables(), engine.cache(), piece}.steps();
 }
 
 }  // namespace

@@ -1,0 +1,267 @@
+/// What exact counting costs. bench/bpe/compare.mjs drives it and sets it against npm's tokenizers.
+///
+///   bpe_bench pass VOCABULARY FILE   one pass over unseen text in a warm process, as JSON
+///   bpe_bench limits                 the fixed bounds: start, one message, one delta, hostile
+///   texts bpe_bench ids VOCABULARY         answers framed texts on stdin with their ids, for
+///   oracle.mjs
+///
+/// Single thread; times are of this thread's CPU, so that a busy machine does not blur them.
+#include <ctime>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "chat/bpe.hpp"
+#include "chat/bpe_growing.hpp"
+#include "chat/token_count.hpp"
+#include "vocabulary_folder.hpp"
+
+namespace parley {
+namespace {
+
+constexpr size_t document_bytes = size_t{16} * 1024;  // a long chat message
+constexpr size_t warm_up_share = 4;                   // a quarter of the corpus
+
+double seconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+double cpu_seconds() {
+  return seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+const token_counter& counter() {
+  static const token_counter opened{vocabulary_folder};
+  return opened;
+}
+
+const bpe* engine(std::string_view vocabulary) {
+  auto found = counter().engine(vocabulary == "cl100k" ? token_vocabulary::cl100k_base
+                                                       : token_vocabulary::o200k_base);
+  if (!found) std::fprintf(stderr, "no tables: run `npm ci` in chat/vocabulary and build again\n");
+  return found;
+}
+
+// Documents of whole lines, cut where compare.mjs cuts them.
+std::vector<std::string_view> documents_of(std::string_view text) {
+  std::vector<std::string_view> documents;
+  while (!text.empty()) {
+    auto line_end = text.find('\n', document_bytes);
+    auto bytes = line_end == text.npos ? text.size() : line_end + 1;
+    documents.push_back(text.substr(0, bytes));
+    text.remove_prefix(bytes);
+  }
+  return documents;
+}
+
+int pass(const bpe& engine, const char* path) {
+  std::ifstream file{path, std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  auto documents = documents_of(text);
+  auto warm = documents.size() / warm_up_share;
+  uint64_t ignored = 0, tokens = 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < warm; ++i) ignored += engine.count(documents[i]);
+  auto begin = cpu_seconds();
+  for (size_t i = warm; i < documents.size(); ++i) {
+    tokens += engine.count(documents[i]);
+    bytes += documents[i].size();
+  }
+  auto first = cpu_seconds() - begin;
+  begin = cpu_seconds();
+  for (size_t i = warm; i < documents.size(); ++i) ignored += engine.count(documents[i]);
+  auto again = cpu_seconds() - begin;
+  std::printf(
+      "{\"bytes\": %zu, \"tokens\": %llu, \"first_s\": %.6f, \"again_s\": %.6f, \"all\": %llu}\n",
+      bytes, static_cast<unsigned long long>(tokens), first, again,
+      static_cast<unsigned long long>(ignored));
+  return 0;
+}
+
+size_t resident_bytes() {
+  std::ifstream file{"/proc/self/statm"};
+  size_t pages = 0, resident = 0;
+  file >> pages >> resident;
+  return resident * 4096;
+}
+
+std::string repeated(std::string_view unit, size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += unit;
+  return text;
+}
+
+std::string random_text(std::string_view letters, size_t bytes) {
+  std::string text;
+  uint64_t state = 7;
+  while (text.size() < bytes) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    text += letters[(state >> 33) % letters.size()];
+  }
+  return text;
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (auto c : text) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
+    result += c > ' ' && c < 127 ? std::string(1, c) : escape;
+  }
+  return result;
+}
+
+struct hostile_text {
+  std::string name;
+  std::string text;
+};
+
+std::vector<hostile_text> hostile_texts(size_t bytes) {
+  std::vector<hostile_text> texts;
+  for (auto unit : {"a",       "A",      "ab",
+                    "aB",      "Aa",     " ",
+                    "\n",      " \n",    "\t",
+                    "-",       "=",      "*",
+                    "()",      "/\n",    "0",
+                    "'s",      "é",      "\u0301",
+                    "a\u0301", "中",     "的",
+                    "中A",     "あ",     "я",
+                    "한",      "🙂",   "\U0001f468\u200d\U0001f469\u200d",
+                    "\u200d",  "\u00a0", "\xff",
+                    "\xe4\xb8"})
+    texts.push_back({printable(unit), repeated(unit, bytes)});
+  texts.push_back({"random ab", random_text("ab", bytes)});
+  texts.push_back({"random a-z", random_text("abcdefghijklmnopqrstuvwxyz", bytes)});
+  texts.push_back({"random aA", random_text("aA", bytes)});
+  texts.push_back({"random punctuation", random_text("-=*#()[]{}<>/\\|_", bytes)});
+  texts.push_back({"random space", random_text(" \t\n\r", bytes)});
+  return texts;
+}
+
+double seconds_to_count(const bpe& engine, const std::string& text) {
+  auto best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    auto begin = cpu_seconds();
+    auto tokens = engine.count(text);
+    best = std::min(best, cpu_seconds() - begin);
+    if (tokens == 0) best = 1e9;
+  }
+  return best;
+}
+
+void print_hostile(const char* name, const bpe& engine) {
+  constexpr size_t small = 100'000, large = 1'000'000;
+  auto smaller = hostile_texts(small), larger = hostile_texts(large);
+  double worst_s = 0, worst_growth = 0;
+  std::string slowest, steepest;
+  for (size_t i = 0; i < larger.size(); ++i) {
+    auto few = seconds_to_count(engine, smaller[i].text);
+    auto many = seconds_to_count(engine, larger[i].text);
+    if (many > worst_s) {
+      worst_s = many;
+      slowest = larger[i].name;
+    }
+    if (many / few > worst_growth) {
+      worst_growth = many / few;
+      steepest = larger[i].name;
+    }
+  }
+  std::printf("%s: 1 MB of the slowest of %zu hostile texts %.1f ms (limit 250), of \"%s\"\n", name,
+              larger.size(), worst_s * 1e3, slowest.c_str());
+  std::printf("%s: 1 MB takes at most %.1f times 100 KB (limit 12), of \"%s\"\n", name,
+              worst_growth, steepest.c_str());
+}
+
+// A chat-like text that repeats no sentence.
+std::string sample_text(size_t bytes) {
+  constexpr std::string_view words[] = {
+      "the",    "server",  "keeps", "each", "message", "until", "it",       "was",     "stored",
+      "please", "explain", "how",   "a",    "queue",   "can",   "overflow", "in",      "practice",
+      "`code`", "returns", "null",  "when", "nothing", "waits", "because",  "readers", "drain"};
+  std::string text;
+  uint64_t state = 11;
+  for (size_t word = 0; text.size() < bytes; ++word) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    text += words[(state >> 33) % std::size(words)];
+    text += word % 11 == 10 ? ".\n" : word % 7 == 6 ? ", " : " ";
+  }
+  return text;
+}
+
+void print_small(const bpe& engine, const char* name) {
+  auto text = sample_text(600'000);
+  auto messages = text.size() / 60;
+  uint64_t tokens = engine.count(text);
+  auto begin = cpu_seconds();
+  for (size_t i = 0; i < messages; ++i) tokens += engine.count({text.data() + 60 * i, 60});
+  auto message_s = (cpu_seconds() - begin) / static_cast<double>(messages);
+  std::printf("%s: a message of 60 bytes %.0f ns (limit 1000)\n", name, message_s * 1e9);
+
+  constexpr size_t reply_bytes = 100'000, delta_bytes = 4;
+  bpe_growing growing{engine};
+  begin = cpu_seconds();
+  for (size_t at = 0; at < reply_bytes; at += delta_bytes) {
+    growing.append({text.data() + at, delta_bytes});
+    tokens += growing.count();
+  }
+  auto delta_s = (cpu_seconds() - begin) / (reply_bytes / delta_bytes);
+  std::printf("%s: a delta of 4 bytes on a reply of up to 100 KB %.0f ns (limit 500)%s\n", name,
+              delta_s * 1e9, tokens == 0 ? "!" : "");
+}
+
+int limits() {
+  auto resident = resident_bytes();
+  auto begin = seconds(CLOCK_MONOTONIC);
+  auto& opened = counter();
+  auto ready_s = seconds(CLOCK_MONOTONIC) - begin;
+  auto cl100k = engine("cl100k"), o200k = engine("o200k");
+  if (!cl100k || !o200k) return 1;
+  std::printf("both tables ready in %.1f ms (limit 50), %.1f MB resident (limit 30), %zu faults\n",
+              ready_s * 1e3, static_cast<double>(resident_bytes() - resident) * 1e-6,
+              opened.faults().size());
+  print_small(*cl100k, "cl100k");
+  print_small(*o200k, "o200k");
+  print_hostile("cl100k", *cl100k);
+  print_hostile("o200k", *o200k);
+  return 0;
+}
+
+// Frames are a 32-bit size and so many bytes, or so many 32-bit ids.
+int ids(const bpe& engine) {
+  uint32_t size = 0;
+  std::string text;
+  while (std::fread(&size, sizeof size, 1, stdin) == 1) {
+    text.resize(size);
+    if (size > 0 && std::fread(text.data(), size, 1, stdin) != 1) return 1;
+    auto tokens = engine.encode(text);
+    auto count = static_cast<uint32_t>(tokens.size());
+    // A count that differs from the ids is answered as what no text has.
+    if (engine.count(text) != count) count = UINT32_MAX;
+    std::fwrite(&count, sizeof count, 1, stdout);
+    if (count != UINT32_MAX) std::fwrite(tokens.data(), sizeof(uint32_t), count, stdout);
+  }
+  return 0;
+}
+
+int run(std::span<char*> arguments) {
+  std::string_view command = arguments.size() > 1 ? arguments[1] : "";
+  if (command == "limits") return limits();
+  auto has_vocabulary = arguments.size() > 2;
+  auto chosen = has_vocabulary ? engine(arguments[2]) : nullptr;
+  if (chosen && command == "ids") return ids(*chosen);
+  if (chosen && command == "pass" && arguments.size() > 3) return pass(*chosen, arguments[3]);
+  std::fprintf(stderr, "bpe_bench pass cl100k|o200k FILE | limits | ids cl100k|o200k\n");
+  return 2;
+}
+
+}  // namespace
+}  // namespace parley
+
+int main(int count, char** arguments) {
+  return parley::run({arguments, static_cast<size_t>(count)});
+}
