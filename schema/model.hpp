@@ -78,6 +78,10 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
 /// `system` and `hasApiKey` of api.md.
 void write_derived(json_writer& writer, const model_config& model);
 
+/// What a model's key is sealed with (base/sealing): moved to another row, owner or origin
+/// ("https://host:port" of its base URL) it does not open.
+std::vector<std::string> key_binding(const model_config& model, const std::string& origin);
+
 /// "…last4" for keys of 20 characters and more, otherwise nothing.
 std::string key_hint_of(const secret_text& key);
 

@@ -28,6 +28,11 @@ void write_derived(json_writer& writer, const model_config& model) {
   writer.member("system", model.is_system()).member("hasApiKey", !model.sealed_key.empty());
 }
 
+std::vector<std::string> key_binding(const model_config& model, const std::string& origin) {
+  return {"model", to_string(model.id), model.owner_id ? to_string(*model.owner_id) : "system",
+          origin};
+}
+
 std::string key_hint_of(const secret_text& key) {
   constexpr size_t shown = 4;
   constexpr size_t length_min = 20;
