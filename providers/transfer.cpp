@@ -26,6 +26,18 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+/// No exception may pass through libcurl; without memory the call ends.
+template <class Work>
+bool guarded(transfer& t, Work work) {
+  try {
+    work();
+    return true;
+  } catch (const std::bad_alloc&) {
+    t.is_too_large = true;
+    return false;
+  }
+}
+
 size_t on_write(char* data, size_t, size_t size, void* user) {
   auto& t = *static_cast<transfer*>(user);
   t.response_bytes += size;
@@ -34,8 +46,7 @@ size_t on_write(char* data, size_t, size_t size, void* user) {
     t.is_too_large = true;
     return 0;
   }
-  t.round.add_bytes(t.id, data, size);
-  return size;
+  return guarded(t, [&] { t.round.add_bytes(t.id, data, size); }) ? size : 0;
 }
 
 void read_status(transfer& t, std::string_view line) {
@@ -56,15 +67,7 @@ void read_header(transfer& t, std::string_view line) {
   if (name == "retry-after") t.head.retry_after_s = parse_retry_after(value, std::time(nullptr));
 }
 
-size_t on_header(char* data, size_t, size_t size, void* user) {
-  auto& t = *static_cast<transfer*>(user);
-  t.head_bytes += size;
-  if (t.head_bytes > t.limits.head_bytes_max) {
-    t.is_too_large = true;
-    return 0;
-  }
-  if (t.has_head) return size;  // trailers
-  std::string_view line{data, size};
+void read_head_line(transfer& t, std::string_view line) {
   if (line.substr(0, 5) == "HTTP/") {
     read_status(t, line);
   } else if (!trimmed(line).empty()) {
@@ -75,7 +78,17 @@ size_t on_header(char* data, size_t, size_t size, void* user) {
     t.round.entries.push_back({t.id, round_log::kind::head, CURLE_OK, 0, 0});
     t.release_body();
   }
-  return size;
+}
+
+size_t on_header(char* data, size_t, size_t size, void* user) {
+  auto& t = *static_cast<transfer*>(user);
+  t.head_bytes += size;
+  if (t.head_bytes > t.limits.head_bytes_max) {
+    t.is_too_large = true;
+    return 0;
+  }
+  if (t.has_head) return size;  // trailers
+  return guarded(t, [&] { read_head_line(t, {data, size}); }) ? size : 0;
 }
 
 size_t on_read(char* target, size_t, size_t room, void* user) {

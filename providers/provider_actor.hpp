@@ -1,0 +1,31 @@
+/// The PROVIDER actor of one I/O thread (actors/provider.hpp): upstream bytes -> dialect -> deltas.
+///
+/// Spawned by app/, pinned to the loop, and to be ended before the loop stops. The only place where
+/// a sealed API key is opened; what it opened is wiped with the first response byte.
+#pragma once
+
+#include "actors/provider.hpp"
+#include "base/sealing.hpp"
+#include "base/settings.hpp"
+#include "providers/upstream.hpp"
+
+namespace parley::providers {
+
+struct provider_services {
+  std::shared_ptr<const sealer> keys;                  ///< one for all I/O threads
+  std::shared_ptr<const address_policy> admin_policy;  ///< for system models
+  std::shared_ptr<const address_policy> user_policy;   ///< for personal ones
+  upstream_limits limits;
+  unsigned retries_max = 2;
+};
+
+/// After the settings. A network that cannot be read is invalid_input.
+expected<provider_services> make_provider_services(const settings& values,
+                                                   std::shared_ptr<const sealer> keys);
+
+provider_actor spawn_provider(io_loop& loop, provider_services services);
+
+/// Whether a base URL may be stored for this model, and the origin its key is then bound to.
+expected<std::string> check_base_url(const provider_services& services, const model_config& model);
+
+}  // namespace parley::providers
