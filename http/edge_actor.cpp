@@ -1,0 +1,383 @@
+#include "http/edge_actor.hpp"
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "http/edge.hpp"
+#include "http/errors.hpp"
+#include "http/forwarded.hpp"
+
+namespace parley::http {
+
+namespace {
+
+using edge_self = pinned<caf::stateful_actor<edge, edge_actor::base>>;
+
+class edge_impl final : public edge_self {
+ public:
+  edge_impl(caf::actor_config& config, io_loop& loop, edge_parts parts, listen_address address,
+            listen_result listening)
+      : edge_self(config, loop),
+        parts_(std::move(parts)),
+        address_(std::move(address)),
+        listening_(std::move(listening)) {}
+
+  behavior_type make_behavior() override {
+    state.begin(loop(), std::move(parts_), address_, listening_);
+    return {handle<request_arrived>(this), handle<client_gone>(this), handle<buffer_drained>(this),
+            handle<slice>(this),           handle<drain>(this),       handle<count_streams>(this)};
+  }
+
+ private:
+  edge_parts parts_;
+  listen_address address_;
+  listen_result listening_;
+};
+
+std::vector<address_range> parse_ranges(const std::vector<std::string>& texts) {
+  std::vector<address_range> ranges;
+  for (const auto& text : texts)
+    if (auto range = address_range::parse(text)) ranges.push_back(*range);
+  return ranges;
+}
+
+reactor_settings reactor_settings_of(const settings& from) {
+  reactor_settings to;
+  to.guard.head_bytes_max = from.head_bytes_max;
+  to.guard.line_bytes_max = from.line_bytes_max;
+  to.guard.headers_max = from.headers_max;
+  to.head_time_max = from.head_deadline_s;
+  to.body_time_max = from.body_deadline_s;
+  to.idle_time_max = from.keep_alive_s;
+  to.write_stall_max = from.write_stall_max_s;
+  to.out_bytes_max = from.out_bytes_max;
+  to.bodies_bytes_max = from.bodies_bytes_max;
+  to.requests_per_connection_max = static_cast<uint32_t>(from.requests_per_connection_max);
+  to.connections_max = static_cast<uint32_t>(from.connections_max);
+  to.strangers_per_address_max = static_cast<uint32_t>(from.connections_per_address_max);
+  to.trusted_proxies = parse_ranges(from.trusted_proxies);
+  return to;
+}
+
+rate_settings rate_settings_of(const settings& from) {
+  rate_settings to;
+  auto set = [&](rate_class kind, size_t per_minute) {
+    to.per_minute[static_cast<size_t>(kind)] = static_cast<uint32_t>(per_minute);
+  };
+  set(rate_class::read, from.read_calls_per_min);
+  set(rate_class::write, from.write_calls_per_min);
+  set(rate_class::login, from.login_calls_per_min);
+  set(rate_class::chat, from.chat_calls_per_min);
+  set(rate_class::upload, from.upload_calls_per_min);
+  return to;
+}
+
+}  // namespace
+
+edge_actor spawn_edge(caf::actor_system& system, io_loop& loop, edge_parts parts,
+                      listen_address address, listen_result listening) {
+  caf::actor_config config{&loop};
+  return system.spawn_class<edge_impl, caf::lazy_init>(config, loop, std::move(parts),
+                                                       std::move(address), std::move(listening));
+}
+
+void edge::begin(io_loop& loop, edge_parts parts, const listen_address& address,
+                 const listen_result& listening) {
+  harden(self_);
+  loop_ = &loop;
+  parts_ = std::move(parts);
+  const auto& values = *parts_.values;
+  engine_ = std::make_unique<engine>(
+      engine::settings{static_cast<int>(values.keep_alive_s.count()),
+                       static_cast<int>(values.requests_per_connection_max)});
+  trusted_ = parse_ranges(values.trusted_proxies);
+  rates_ = std::make_unique<rate_limits>(rate_settings_of(values));
+  reactor_ =
+      std::make_unique<reactor>(loop, parts_.routes->table(), *this, reactor_settings_of(values));
+  self_->set_down_handler([this](caf::down_msg& down) {
+    std::erase_if(users_, [&](const auto& entry) { return entry.second.address() == down.source; });
+    on_holder_down(down.source);
+  });
+  heart_ = std::make_unique<io_timer>([this] { beat(); });
+  heart_->arm(loop, std::chrono::seconds{1});
+  auto listens = reactor_->listen(address.host, address.port);
+  listening(listens ? expected<uint16_t>{reactor_->port()} : expected<uint16_t>{listens.error()});
+}
+
+// A crash: everybody who waits is cut, so that no client takes a part for the whole, and sessions
+// forget their readers.
+edge::~edge() {
+  for (auto& [key, open] : exchanges_) leave(*open);
+}
+
+exchange* edge::find(exchange_key key) {
+  auto found = exchanges_.find(key);
+  return found == exchanges_.end() ? nullptr : found->second.get();
+}
+
+template <class M>
+void edge::tell_self(M message) {
+  auto self = caf::actor_cast<caf::strong_actor_ptr>(self_);
+  self->enqueue(nullptr, caf::make_message_id(), caf::make_message(std::move(message)), loop_);
+}
+
+void edge::on_request(exchange_ref ref, clean_request&& request) {
+  auto& x = open_exchange(ref, std::move(request));
+  tell_self(request_arrived{x.key()});
+}
+
+void edge::on_refused(exchange_ref ref, refusal&& why) {
+  clean_request request;
+  request.head = std::move(why.head);
+  request.route = no_route;
+  auto& x = open_exchange(ref, std::move(request));
+  auto what = error_answer(make_error(why.code, why.sentence), x.request_id);
+  what.status = why.status;
+  if (why.status == 405) what.headers.emplace_back("Allow", to_string(why.allow));
+  answer_now(x, std::move(what));
+}
+
+void edge::on_gone(exchange_ref ref) {
+  tell_self(client_gone{key_of(ref)});
+}
+void edge::on_writable(exchange_ref ref) {
+  tell_self(buffer_drained{key_of(ref)});
+}
+
+exchange& edge::open_exchange(exchange_ref ref, clean_request&& request) {
+  auto made = std::make_unique<exchange>();
+  auto& x = *made;
+  x.ref = ref;
+  x.request = std::move(request);
+  x.started = loop_->now();
+  x.frame = {x.request.head.verb == method::head, x.request.head.is_http_1_0,
+             reactor_->is_keep_alive(ref)};
+  read_client(x);
+  x.deadline = std::make_unique<io_timer>([this, key = x.key()] {
+    if (auto* late = find(key)) fail(*late, make_error(errc::timeout));
+  });
+  x.deadline->arm(*loop_, parts_.values->answer_deadline_s);
+  exchanges_.insert_or_assign(x.key(), std::move(made));
+  return x;
+}
+
+void edge::read_client(exchange& x) {
+  const auto& headers = x.request.head.headers;
+  x.request_id = request_id_of(headers.find("x-request-id"));
+  x.address =
+      to_string(client_address(reactor_->peer(x.ref), headers.find("x-forwarded-for"), trusted_));
+  x.user_agent = std::string{headers.find("user-agent").value_or("").substr(0, 300)};
+  auto origin = headers.find("origin");
+  const auto& allowed = parts_.values->cors_origins;
+  if (origin && std::find(allowed.begin(), allowed.end(), *origin) != allowed.end())
+    x.origin = *origin;
+  if (auto tag = headers.find("if-none-match")) x.if_none_match = *tag;
+}
+
+void edge::on(const request_arrived& arrived) {
+  auto* x = find(arrived.exchange);
+  if (x == nullptr) return;
+  if (x->request.route == no_route) return answer_options(*x);
+  answer now;
+  auto handler = [&](const parsed_request& request, answer& to) {
+    inline_answer_ = &now;
+    if (auto served = serve(*x, request); !served) fail(*x, served.error());
+    inline_answer_ = nullptr;
+    if (now.status == 0) return engine::verdict::later;
+    to = std::move(now);
+    return engine::verdict::now;
+  };
+  now.status = 0;
+  auto bytes = engine_->run(x->request, x->frame.is_keep_alive, handler);
+  inline_answer_ = nullptr;
+  if (!bytes) return fail(*x, bytes.error());
+  if (!*bytes) {
+    x->request.body = {};
+    return;
+  }
+  reactor_->answer(x->ref, std::move(**bytes), x->frame.is_keep_alive);
+  close_exchange(arrived.exchange);
+}
+
+expected<void> edge::serve(exchange& x, const parsed_request& request) {
+  TRY_DONE(check_caller(x, request));
+  TRY_DONE(check_rate(x));
+  return parts_.routes->handler(x.request.route)(*this, x, request);
+}
+
+expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
+  const auto& row = parts_.routes->table().row(x.request.route);
+  if (!row.accepts.empty() && !x.request.body.empty()) {
+    auto type = request.header("Content-Type").value_or("");
+    if (std::string_view{type}.substr(0, type.find(';')) != row.accepts)
+      return make_error(errc::malformed, "media_type",
+                        "The body must be " + std::string{row.accepts} + ".");
+  }
+  if (row.min_role == caller_role::anyone) return {};
+  auto header = request.header("Authorization");
+  constexpr std::string_view scheme = "Bearer ";
+  if (!header || !header->starts_with(scheme))
+    return make_error(errc::unauthenticated, "token_missing", "Please log in.");
+  TRY(auto claims,
+      parts_.signer->verify(std::string_view{*header}.substr(scheme.size()), parts_.clock->now()));
+  x.role = claims.role;
+  x.who = {claims.user, claims.login, claims.version,
+           row.min_role == caller_role::admin ? role::admin : role::user, x.request_id};
+  if (row.min_role == caller_role::admin && claims.role != name_of(role::admin))
+    return make_error(errc::forbidden);
+  return {};
+}
+
+expected<void> edge::check_rate(exchange& x) {
+  const auto& row = parts_.routes->table().row(x.request.route);
+  auto whose = x.who.user.is_none() ? x.address : to_string(x.who.user);
+  x.rate = rates_->take(whose, row.rate, loop_->now());
+  if (x.rate.is_allowed) return {};
+  error_detail detail;
+  detail.reason = "rate_limited";
+  detail.retry_after_s = x.rate.wait_s;
+  return make_error(errc::rate_limited, "Too many requests, please wait a moment.", detail);
+}
+
+void edge::answer_options(exchange& x) {
+  auto what = empty_answer();
+  what.headers.emplace_back("Allow", to_string(x.request.methods));
+  if (!x.origin.empty()) {
+    what.headers.emplace_back("Access-Control-Allow-Methods", to_string(x.request.methods));
+    what.headers.emplace_back(
+        "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
+        "Prefer, X-Request-Id");
+    what.headers.emplace_back("Access-Control-Max-Age", "600");
+  }
+  answer_now(x, std::move(what));
+}
+
+void edge::add_common_headers(const exchange& x, answer& what) const {
+  auto add = [&](const char* header, std::string value) {
+    what.headers.emplace_back(header, std::move(value));
+  };
+  add("X-Request-Id", x.request_id);
+  add("X-Content-Type-Options", "nosniff");
+  add("Referrer-Policy", "no-referrer");
+  if (what.content_type != "text/event-stream") add("Cache-Control", "no-store");
+  if (what.content_type.starts_with("text/html"))
+    add("Content-Security-Policy",
+        "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'");
+  if (x.rate.limit != 0) {
+    add("RateLimit-Limit", std::to_string(x.rate.limit));
+    add("RateLimit-Remaining", std::to_string(x.rate.remaining));
+    add("RateLimit-Reset", std::to_string(x.rate.reset_s));
+  }
+  if (!x.origin.empty()) {
+    add("Access-Control-Allow-Origin", x.origin);
+    add("Access-Control-Expose-Headers",
+        "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+        "X-Request-Id");
+  }
+  if (!parts_.values->cors_origins.empty()) add("Vary", "Origin");
+}
+
+void edge::answer_now(exchange& x, answer what) {
+  if (what.status == 200 && x.if_none_match) {
+    for (auto& [header, value] : what.headers)
+      if (header == "ETag" && value == *x.if_none_match) {
+        what.status = 304;
+        what.body.clear();
+        what.content_type.clear();
+        break;
+      }
+  }
+  add_common_headers(x, what);
+  log_exchange(x, what.status);
+  x.deadline->cancel();
+  if (inline_answer_ != nullptr) {
+    *inline_answer_ = std::move(what);
+    return;
+  }
+  auto key = x.key();
+  auto ref = x.ref;
+  auto keeps = x.frame.is_keep_alive;
+  auto bytes = engine_->write(what, x.frame);
+  close_exchange(key);
+  reactor_->answer(ref, std::move(bytes), keeps);
+}
+
+void edge::fail(exchange& x, const error& cause) {
+  if (x.stream && x.stream->has_begun) {
+    slice last;
+    last.error =
+        message_error{to_string(code_of(cause)), detail_of(cause).reason, sentence_of(cause)};
+    last.stream = x.key();
+    return on(last);
+  }
+  auto code = code_of(cause);
+  if (code == errc::internal || code == errc::storage_failed || code == errc::corrupt_data)
+    log_error("http.failed", {{"request", x.request_id}, {"error", cause}});
+  answer_now(x, error_answer(cause, x.request_id));
+}
+
+void edge::log_exchange(const exchange& x, int status) const {
+  auto took = std::chrono::steady_clock::now() - x.started;
+  auto pattern = x.request.route == no_route ? std::string_view{"-"}
+                                             : parts_.routes->table().row(x.request.route).pattern;
+  static auto& duration = metrics().histogram(
+      "parley_http_request_seconds", "Time from request to answer.", metric_histogram::seconds);
+  duration.observe(std::chrono::duration_cast<std::chrono::nanoseconds>(took));
+  if (x.who.user.is_none())
+    log_info("http.request", {{"request", x.request_id},
+                              {"method", to_string(x.request.head.verb)},
+                              {"route", pattern},
+                              {"status", status},
+                              {"address", x.address},
+                              {"took", took}});
+  else
+    log_info("http.request", {{"request", x.request_id},
+                              {"method", to_string(x.request.head.verb)},
+                              {"route", pattern},
+                              {"status", status},
+                              {"user", x.who.user},
+                              {"took", took}});
+}
+
+void edge::close_exchange(exchange_key key) {
+  exchanges_.erase(key);
+}
+
+void edge::on(const client_gone& gone) {
+  auto* x = find(gone.exchange);
+  if (x == nullptr) return;
+  leave(*x);
+  close_exchange(gone.exchange);
+}
+
+void edge::on(const drain&) {
+  reactor_->drain();
+}
+
+caf::result<stream_count> edge::on(const count_streams&) {
+  return stream_count{reactor_->counters().exchanges};
+}
+
+void edge::with_user(exchange_key key, user_id user, user_callback use) {
+  if (auto known = users_.find(user); known != users_.end()) return use(known->second);
+  self_->request(parts_.directory, caf::infinite, locate{user})
+      .then(
+          [this, user, use](const located& found) {
+            auto [known, is_new] = users_.insert_or_assign(user, found.holder);
+            if (is_new) self_->monitor(found.holder);
+            use(known->second);
+          },
+          [this, key](const error& cause) {
+            if (auto* open = find(key)) fail(*open, cause);
+          });
+}
+
+void edge::forget_user(user_id user) {
+  auto known = users_.find(user);
+  if (known == users_.end()) return;
+  self_->demonitor(known->second.address());
+  users_.erase(known);
+}
+
+}  // namespace parley::http

@@ -1,0 +1,173 @@
+// EDGE and the replies on their way to clients.
+#include "base/log.hpp"
+#include "base/sse.hpp"
+#include "http/edge.hpp"
+#include "http/stream.hpp"
+
+namespace parley::http {
+
+follower edge::make_follower(const exchange& x, int64_t after, bool stops_on_leave) const {
+  follower follow;
+  follow.reader = caf::actor_cast<slice_reader_actor>(self_);
+  follow.stream = x.key();
+  follow.after = after;
+  // Whoever wants the whole message needs none of its slices, only its end.
+  follow.credit = x.form == reply_form::events ? credit_max() : std::numeric_limits<int32_t>::max();
+  follow.login = x.who.login;
+  follow.stops_on_leave = stops_on_leave;
+  return follow;
+}
+
+void edge::open_reply(exchange& x, const reply_ticket& ticket) {
+  if (x.form == reply_form::accepted) {
+    std::string body;
+    json_writer json{body};
+    json.begin_object().member("sessionId", to_string(ticket.session));
+    json.member("userMessageId", to_string(ticket.user_message));
+    json.member("messageId", to_string(ticket.message)).end_object();
+    return answer_now(x, json_answer(202, std::move(body)));
+  }
+  x.deadline->cancel();
+  x.stream = std::make_unique<open_stream>();
+  x.stream->holder = ticket.holder;
+  x.stream->message = ticket.message;
+  x.stream->session = ticket.session;
+  x.stream->last_write = loop_->now();
+  ++streams_;
+  self_->monitor(ticket.holder);
+  if (x.form == reply_form::events) begin_events(x);
+}
+
+void edge::begin_events(exchange& x) {
+  answer head;
+  head.content_type = "text/event-stream";
+  head.headers.emplace_back("Cache-Control", "no-cache");
+  head.headers.emplace_back("X-Accel-Buffering", "no");
+  add_common_headers(x, head);
+  auto framing = x.frame.is_http_1_0 ? stream_framing::until_close : stream_framing::chunked;
+  if (framing == stream_framing::until_close) x.frame.is_keep_alive = false;
+  x.stream->has_begun =
+      reactor_->begin_stream(x.ref, engine_->write_stream_head(head, x.frame, framing), framing);
+  // An open stream lives long: it keeps no more of its request than the log wants.
+  auto verb = x.request.head.verb;
+  auto route = x.request.route;
+  x.request = {};
+  x.request.head.verb = verb;
+  x.request.route = route;
+}
+
+void edge::on(const slice& events) {
+  auto* x = find(events.stream);
+  if (x == nullptr || !x->stream) {
+    // The client went before the ticket came.
+    if (auto sender = self_->current_sender())
+      self_->send(caf::actor_cast<session_actor>(sender),
+                  leave_reply{caf::actor_cast<slice_reader_actor>(self_), events.stream});
+    return;
+  }
+  if (x->form == reply_form::message) {
+    if (is_last(events)) answer_message(*x);
+    return;
+  }
+  auto& stream = *x->stream;
+  append_slice(stream.pending, events, x->request_id);
+  stream.spent += text_bytes_of(events);
+  stream.is_over = stream.is_over || is_last(events);
+  push(*x);
+}
+
+// Writes what there is room for; the rest waits for buffer_drained.
+void edge::push(exchange& x) {
+  auto& stream = *x.stream;
+  auto piece_max = parts_.values->out_bytes_max / 2;
+  size_t written = 0;
+  while (written < stream.pending.size()) {
+    auto piece = std::string_view{stream.pending}.substr(written, piece_max);
+    if (!reactor_->write(x.ref, piece)) break;
+    written += piece.size();
+  }
+  if (written > 0) stream.last_write = loop_->now();
+  if (written == stream.pending.size()) {
+    // Most streams are small: an empty string costs them nothing.
+    if (stream.pending.capacity() > 1024)
+      stream.pending = {};
+    else
+      stream.pending.clear();
+    if (stream.is_over) return end_stream(x);
+    grant(x);
+  } else {
+    stream.pending.erase(0, written);
+  }
+}
+
+void edge::on(const buffer_drained& drained) {
+  auto* x = find(drained.exchange);
+  if (x != nullptr && x->stream && x->stream->has_begun) push(*x);
+}
+
+// In halves of the credit, so that a small reply costs no message at all.
+void edge::grant(exchange& x) {
+  auto& stream = *x.stream;
+  if (stream.spent < credit_max() / 2) return;
+  self_->send(stream.holder, grant_credit{caf::actor_cast<slice_reader_actor>(self_), x.key(),
+                                          std::exchange(stream.spent, 0)});
+}
+
+void edge::end_stream(exchange& x) {
+  log_exchange(x, 200);
+  self_->demonitor(x.stream->holder.address());
+  --streams_;
+  auto ref = x.ref;
+  close_exchange(x.key());
+  reactor_->end_stream(ref);
+}
+
+void edge::answer_message(exchange& x) {
+  self_->demonitor(x.stream->holder.address());
+  --streams_;
+  auto open = std::move(x.stream);
+  ask_user<message>(x, get_message{x.who, open->session, open->message},
+                    [](const message& whole) { return record_answer(200, whole); });
+}
+
+void edge::leave(exchange& x) {
+  if (!x.stream) return;
+  --streams_;
+  self_->demonitor(x.stream->holder.address());
+  caf::anon_send(x.stream->holder,
+                 leave_reply{caf::actor_cast<slice_reader_actor>(self_), x.key()});
+  x.stream.reset();
+}
+
+void edge::on_holder_down(const caf::actor_addr& holder) {
+  std::vector<exchange_key> lost;
+  for (auto& [key, open] : exchanges_)
+    if (open->stream && open->stream->holder.address() == holder) lost.push_back(key);
+  for (auto key : lost) {
+    auto* x = find(key);
+    if (x == nullptr) continue;
+    auto cause = make_error(errc::unavailable, "session_lost", "The stream broke, please resume.");
+    if (!x->stream->has_begun) {
+      --streams_;
+      x->stream.reset();
+    }
+    fail(*x, cause);
+  }
+}
+
+// Each second: a comment for the streams that were silent.
+void edge::beat() {
+  auto now = loop_->now();
+  for (auto& [key, open] : exchanges_) {
+    auto* stream = open->stream.get();
+    if (stream == nullptr || !stream->has_begun || !stream->pending.empty()) continue;
+    if (now - stream->last_write < parts_.values->heartbeat_s) continue;
+    std::string ping;
+    append_comment(ping, "ping");
+    reactor_->write(open->ref, ping);
+    stream->last_write = now;
+  }
+  heart_->arm(*loop_, std::chrono::seconds{1});
+}
+
+}  // namespace parley::http

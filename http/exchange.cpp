@@ -1,0 +1,66 @@
+#include "http/exchange.hpp"
+
+#include <charconv>
+
+namespace parley::http {
+
+namespace {
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  int64_t number = 0;
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
+                                 bool is_descending) {
+  constexpr int64_t limit_max = 100;
+  page_request page;
+  page.is_descending = is_descending;
+  fault_list faults;
+  for (const auto& [name, value] : request.query_parameters()) {
+    if (name == "limit") {
+      auto limit = parse_integer(value);
+      if (!limit || *limit < 1 || *limit > limit_max)
+        faults.add("/limit", "max", "Must be a number from 1 to 100.", "100");
+      else
+        page.limit = static_cast<int32_t>(*limit);
+    } else if (name == "cursor") {
+      page.cursor = value;
+    } else if (name == "count") {
+      page.needs_total = value == "true";
+    } else if (name == "sort") {
+      auto field = std::string_view{value};
+      page.is_descending = field.starts_with('-');
+      if (page.is_descending) field.remove_prefix(1);
+      if (field != sort_field)
+        faults.add("/sort", "one_of", "Can only be sorted by " + std::string{sort_field} + ".",
+                   "[\"" + std::string{sort_field} + "\"]");
+    }
+  }
+  if (!faults.is_empty()) return std::move(faults).to_error();
+  return page;
+}
+
+expected<int64_t> read_if_match(const parsed_request& request) {
+  auto header = request.header("If-Match");
+  if (!header || *header == "*") return int64_t{0};
+  std::string_view tag = *header;
+  if (tag.starts_with("\"v") && tag.ends_with('"') && tag.size() > 3)
+    if (auto version = parse_integer(tag.substr(2, tag.size() - 3)); version && *version > 0)
+      return *version;
+  return make_error(errc::conflict, "version_mismatch", "If-Match names no version of this.");
+}
+
+answer json_answer(int status, std::string body) {
+  return {status, {}, "application/json", std::move(body)};
+}
+
+answer empty_answer() {
+  return {204, {}, {}, {}};
+}
+
+}  // namespace parley::http

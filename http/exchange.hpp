@@ -1,0 +1,116 @@
+/// One HTTP request in flight: what its handler reads, and how it is to be answered.
+#pragma once
+
+#include "actors/edge.hpp"
+#include "base/record_json.hpp"
+#include "http/engine.hpp"
+#include "http/limits.hpp"
+#include "http/reactor.hpp"
+
+namespace parley::http {
+
+/// Names an exchange in messages: slot and generation of its exchange_ref.
+using exchange_key = uint64_t;
+
+constexpr exchange_key key_of(exchange_ref ref) {
+  return static_cast<uint64_t>(ref.generation) << 32 | ref.slot;
+}
+constexpr exchange_ref ref_of(exchange_key key) {
+  return {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
+}
+
+/// How a reply is wanted: as it grows, whole, or only its ids.
+enum class reply_form : uint8_t { events, message, accepted };
+
+/// A reply on its way to this client.
+struct open_stream {
+  session_actor holder;
+  message_id message;
+  session_id session;
+  std::string pending;     ///< events that wait for room
+  int64_t spent = 0;       ///< bytes of text to be granted again
+  bool has_begun = false;  ///< the head is written
+  bool is_over = false;    ///< the last event is in `pending` or written
+  std::chrono::steady_clock::time_point last_write{};
+};
+
+struct exchange {
+  exchange_ref ref;
+  clean_request request;
+  answer_frame frame;
+  std::string request_id;
+  caller who;           ///< of routes that need one
+  std::string role;     ///< as the token says; informative
+  std::string address;  ///< the client's, proxies looked through
+  std::string user_agent;
+  std::string origin;  ///< allowed for CORS, otherwise empty
+  std::optional<std::string> if_none_match;
+  rate_verdict rate;
+  reply_form form = reply_form::events;
+  bool stops_on_leave = false;
+  std::chrono::steady_clock::time_point started{};
+  std::unique_ptr<io_timer> deadline;
+  std::unique_ptr<open_stream> stream;
+
+  exchange_key key() const { return key_of(ref); }
+  client from() const { return {address, user_agent}; }
+};
+
+/// A path parameter that is an id; errc::not_found otherwise: no object can have that name.
+template <class Id>
+expected<Id> path_id(const exchange& x, size_t index) {
+  if (auto id = Id::parse(x.request.path_values[index])) return *id;
+  return make_error(errc::not_found);
+}
+
+/// A body as a record; errc::malformed or errc::invalid_input.
+template <record Record>
+expected<patch_of<Record>> read_body(const parsed_request& request, field_use allowed) {
+  json_reader reader{{.bytes_max = std::max<size_t>(request.body().size(), 1)}};
+  TRY(auto body, reader.parse(request.body()));
+  return decode<Record>(body, allowed);
+}
+
+/// `limit`, `cursor`, `sort`, `count`; `sort_field` is the only one that may be asked for.
+expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
+                                 bool is_descending);
+/// If-Match as a version; 0 without the header or with "*".
+expected<int64_t> read_if_match(const parsed_request& request);
+
+answer json_answer(int status, std::string body);
+template <class Record>
+answer record_answer(int status, const Record& value) {
+  auto result = json_answer(status, json_of(value));
+  if constexpr (requires { value.version; })
+    result.headers.emplace_back("ETag", "\"v" + std::to_string(value.version) + "\"");
+  return result;
+}
+/// 201 with Location.
+template <class Record>
+answer created_answer(const Record& value, std::string location) {
+  auto result = record_answer(201, value);
+  result.headers.emplace_back("Location", std::move(location));
+  return result;
+}
+template <class Item>
+answer page_answer(const page_of<Item>& page) {
+  std::string body;
+  json_writer json{body};
+  json.begin_object().key("items");
+  write_json(json, page.items);
+  json.key("nextCursor");
+  write_json(json, page.next_cursor);
+  if (page.total) json.member("total", *page.total);
+  json.end_object();
+  return json_answer(200, std::move(body));
+}
+/// `{"items":[…],"nextCursor":null}` of a list that has no pages.
+template <class Item>
+answer list_answer(const std::vector<Item>& items) {
+  page_of<Item> page;
+  page.items = items;
+  return page_answer(page);
+}
+answer empty_answer();  ///< 204
+
+}  // namespace parley::http

@@ -1,0 +1,124 @@
+// Turns: say something, follow the reply, stop it.
+#include <charconv>
+
+#include "base/crypto.hpp"
+#include "base/text.hpp"
+#include "http/edge.hpp"
+#include "http/routes/routes.hpp"
+#include "schema/requests.hpp"
+
+namespace parley::http::routes {
+
+namespace {
+
+error field_error(const char* path, const char* rule, std::string message) {
+  fault_list faults;
+  faults.add(path, rule, std::move(message));
+  return std::move(faults).to_error();
+}
+
+expected<void> check_part(const part& p, const std::string& path) {
+  fault_list faults;
+  switch (p.type) {
+    case part_type::text:
+      if (!p.text || p.text->empty()) faults.add(path + "/text", "required", "Needed in a text.");
+      if (p.url) faults.add(path + "/url", "unknown", "A text has no url.");
+      break;
+    case part_type::image:
+      if (!p.url || !p.url->starts_with("data:image/"))
+        faults.add(path + "/url", "data_url", "An image is a data: url of an image.");
+      if (p.text) faults.add(path + "/text", "unknown", "An image has no text.");
+      break;
+    default:
+      faults.add(path + "/type", "one_of", R"(Must be one of ["text","image"].)",
+                 R"(["text","image"])");
+  }
+  if (!faults.is_empty()) return std::move(faults).to_error();
+  return {};
+}
+
+expected<std::vector<part>> parts_of(chat_body& body, size_t bytes_max) {
+  if (body.content.has_value() == body.parts.has_value())
+    return field_error("/content", "one_of_two", "Send either content or parts.");
+  std::vector<part> parts;
+  if (body.content) {
+    parts.emplace_back().text = std::move(*body.content);
+  } else {
+    parts = std::move(*body.parts);
+  }
+  size_t text_bytes = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    TRY_DONE(check_part(parts[i], "/parts/" + std::to_string(i)));
+    if (parts[i].text) text_bytes += parts[i].text->size();
+  }
+  if (text_bytes > bytes_max)
+    return make_error(errc::too_large, "message_bytes_max",
+                      "A message may have " + std::to_string(bytes_max) + " bytes of text.");
+  return parts;
+}
+
+expected<std::optional<request_key>> read_key(const parsed_request& request) {
+  constexpr size_t length_max = 64;
+  auto key = request.header("Idempotency-Key");
+  if (!key) return std::optional<request_key>{};
+  auto is_allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  if (key->empty() || key->size() > length_max ||
+      !std::all_of(key->begin(), key->end(), is_allowed))
+    return make_error(errc::malformed, "idempotency_key",
+                      "An Idempotency-Key has 1 to 64 letters, digits, '_' or '-'.");
+  return std::optional<request_key>{
+      request_key{"POST /api/chat/stream", *key, hex(sha256(request.body()))}};
+}
+
+}  // namespace
+
+expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
+  if (at.status().is_draining)
+    return make_error(errc::unavailable, "draining", "The server is stopping.");
+  TRY(auto body, read_body<chat_body>(request, use::in_create));
+  post_message message;
+  message.who = x.who;
+  message.session = body.value.session_id;
+  auto& turn = message.turn;
+  TRY(auto parts, parts_of(body.value, at.values().message_bytes_max));
+  turn.content = {std::move(parts), body.value.parent_id, body.value.model_id, body.value.params};
+  TRY(auto key, read_key(request));
+  turn.key = std::move(key);
+  turn.provider = at.provider();
+  auto accept = request.header("Accept").value_or("");
+  if (request.header("Prefer") == "respond-async")
+    x.form = reply_form::accepted;
+  else if (accept.find("application/json") != std::string::npos)
+    x.form = reply_form::message;
+  if (x.form != reply_form::accepted)
+    turn.follow = at.make_follower(x, 0, body.value.stop_on_disconnect);
+  at.ask_for_reply(x, std::move(message));
+  return {};
+}
+
+expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<message_id>(x, 0));
+  int64_t after = 0;
+  auto last = request.header("Last-Event-ID");
+  if (!last) last = request.query("after");
+  if (last) {
+    auto [end, fault] = std::from_chars(last->data(), last->data() + last->size(), after);
+    if (fault != std::errc{} || end != last->data() + last->size() || after < 0)
+      return make_error(errc::malformed, "position", "This is no position of a stream.");
+  }
+  at.ask_for_reply(x, join_reply{x.who, id, at.make_follower(x, after, false)});
+  return {};
+}
+
+expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto body, read_body<stop_body>(request, use::in_create));
+  if (body.value.message_id.has_value() == body.value.session_id.has_value())
+    return field_error("/messageId", "one_of_two", "Send either messageId or sessionId.");
+  at.ask_user<done>(x,
+                    parley::stop_turn{x.who, body.value.message_id.value_or(message_id{}),
+                                      body.value.session_id.value_or(session_id{})},
+                    [](const done&) { return empty_answer(); });
+  return {};
+}
+
+}  // namespace parley::http::routes

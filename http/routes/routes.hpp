@@ -1,0 +1,64 @@
+/// Handlers of http/router's table, by resource. See route_handler for what a handler is.
+#pragma once
+
+#include "http/router.hpp"
+
+namespace parley::http::routes {
+
+// home.cpp
+expected<void> home(edge& at, exchange& x, const parsed_request& request);
+expected<void> alive(edge& at, exchange& x, const parsed_request& request);
+expected<void> ready(edge& at, exchange& x, const parsed_request& request);
+expected<void> health(edge& at, exchange& x, const parsed_request& request);
+expected<void> info(edge& at, exchange& x, const parsed_request& request);
+expected<void> show_metrics(edge& at, exchange& x, const parsed_request& request);
+
+// auth.cpp
+expected<void> auth_methods(edge& at, exchange& x, const parsed_request& request);
+expected<void> register_account(edge& at, exchange& x, const parsed_request& request);
+expected<void> log_in(edge& at, exchange& x, const parsed_request& request);
+expected<void> refresh(edge& at, exchange& x, const parsed_request& request);
+expected<void> log_out(edge& at, exchange& x, const parsed_request& request);
+expected<void> put_password(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_logins(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_login(edge& at, exchange& x, const parsed_request& request);
+
+// users.cpp
+expected<void> get_me(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_me(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_me(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_users(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_user(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_user(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_user(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_user(edge& at, exchange& x, const parsed_request& request);
+
+// models.cpp
+expected<void> get_models(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_system_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_model(edge& at, exchange& x, const parsed_request& request);
+
+// sessions.cpp
+expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_messages(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_message(edge& at, exchange& x, const parsed_request& request);
+
+// chat.cpp
+expected<void> post_turn(edge& at, exchange& x, const parsed_request& request);
+expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request);
+expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request);
+
+// settings.cpp
+expected<void> get_settings(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_settings(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_system_settings(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_system_settings(edge& at, exchange& x, const parsed_request& request);
+
+}  // namespace parley::http::routes

@@ -1,0 +1,77 @@
+// Sessions and their messages.
+#include "http/edge.hpp"
+#include "http/routes/routes.hpp"
+
+namespace parley::http::routes {
+
+namespace {
+
+template <class Id>
+expected<std::optional<Id>> query_id(const parsed_request& request, const char* name) {
+  auto text = request.query(name);
+  if (!text) return std::optional<Id>{};
+  if (auto id = Id::parse(*text)) return std::optional<Id>{*id};
+  fault_list faults;
+  faults.add(std::string{"/"} + name, "id", "This is not an id.");
+  return std::move(faults).to_error();
+}
+
+}  // namespace
+
+expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto page, read_page(request, "updatedAt", true));
+  at.ask_user<page_of<session>>(x, list_sessions{x.who, page},
+                                [](const page_of<session>& found) { return page_answer(found); });
+  return {};
+}
+
+expected<void> post_session(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto patch, read_body<session>(request, use::in_create));
+  at.ask_user<session>(x, add_session{x.who, std::move(patch)}, [](const session& made) {
+    return created_answer(made, "/api/sessions/" + to_string(made.id));
+  });
+  return {};
+}
+
+expected<void> get_session(edge& at, exchange& x, const parsed_request&) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  at.ask_user<session>(x, parley::get_session{x.who, id},
+                       [](const session& found) { return record_answer(200, found); });
+  return {};
+}
+
+expected<void> patch_session(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto version, read_if_match(request));
+  TRY(auto patch, read_body<session>(request, use::in_patch));
+  at.ask_user<session>(x, parley::patch_session{x.who, id, {std::move(patch), version}},
+                       [](const session& changed) { return record_answer(200, changed); });
+  return {};
+}
+
+expected<void> delete_session(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto version, read_if_match(request));
+  at.ask_user<done>(x, remove_session{x.who, id, {version}},
+                    [](const done&) { return empty_answer(); });
+  return {};
+}
+
+expected<void> get_messages(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto page, read_page(request, "createdAt", true));
+  TRY(auto leaf, query_id<message_id>(request, "branch"));
+  at.ask_user<page_of<message>>(x, list_messages{x.who, id, page, leaf},
+                                [](const page_of<message>& found) { return page_answer(found); });
+  return {};
+}
+
+expected<void> get_message(edge& at, exchange& x, const parsed_request&) {
+  TRY(auto session, path_id<session_id>(x, 0));
+  TRY(auto id, path_id<message_id>(x, 1));
+  at.ask_user<message>(x, parley::get_message{x.who, session, id},
+                       [](const message& found) { return record_answer(200, found); });
+  return {};
+}
+
+}  // namespace parley::http::routes

@@ -1,0 +1,98 @@
+/// Bodies of requests that are no record of their own. All bounds in bytes.
+#pragma once
+
+#include "schema/message.hpp"
+#include "schema/session.hpp"
+#include "schema/user.hpp"
+
+namespace parley {
+
+struct register_body {
+  std::string username;
+  secret_text password;
+  std::optional<std::string> display_name;
+  std::optional<std::string> email;
+  secret_text setup_code;
+};
+PARLEY_RECORD(register_body,
+              FIELD(username, "username", .uses = in_create | required, .length_min = 2,
+                    .length_max = 64),
+              FIELD(password, "password", .uses = in_create | required, .length_max = 1024),
+              FIELD(display_name, "displayName", .uses = in_create, .length_max = 200),
+              FIELD(email, "email", .uses = in_create, .length_min = 3, .length_max = 254),
+              FIELD(setup_code, "setupCode", .uses = in_create, .length_max = 100))
+
+struct login_body {
+  std::string username;
+  secret_text password;
+};
+PARLEY_RECORD(login_body,
+              FIELD(username, "username", .uses = in_create | required, .length_max = 64),
+              FIELD(password, "password", .uses = in_create | required, .length_max = 1024))
+
+/// Programs send the token, browsers have it in a cookie.
+struct refresh_body {
+  std::optional<secret_text> refresh_token;
+};
+PARLEY_RECORD(refresh_body,
+              FIELD(refresh_token, "refreshToken", .uses = in_create, .length_max = 200))
+
+struct password_body {
+  secret_text current_password;
+  secret_text new_password;
+};
+PARLEY_RECORD(password_body,
+              FIELD(current_password, "currentPassword", .uses = in_create | required,
+                    .length_max = 1024),
+              FIELD(new_password, "newPassword", .uses = in_create | required, .length_max = 1024))
+
+/// An ADMIN makes an account.
+struct new_user_body {
+  std::string username;
+  secret_text password;
+  std::optional<std::string> display_name;
+  std::optional<std::string> email;
+  parley::role role = parley::role::user;
+};
+PARLEY_RECORD(new_user_body,
+              FIELD(username, "username", .uses = in_create | required, .length_min = 2,
+                    .length_max = 64),
+              FIELD(password, "password", .uses = in_create | required, .length_max = 1024),
+              FIELD(display_name, "displayName", .uses = in_create, .length_max = 200),
+              FIELD(email, "email", .uses = in_create, .length_min = 3, .length_max = 254),
+              FIELD(role, "role", .uses = in_create))
+
+/// What an ADMIN may change of an account. `erased` is no choice here: DELETE does that.
+struct user_change_body {
+  std::optional<parley::role> role;
+  std::optional<user_status> status;
+};
+PARLEY_RECORD(user_change_body, FIELD(role, "role", .uses = in_patch),
+              FIELD(status, "status", .uses = in_patch))
+
+/// A turn. `content` is short for one text part.
+struct chat_body {
+  std::optional<parley::session_id> session_id;
+  std::optional<std::string> content;
+  std::optional<std::vector<part>> parts;
+  std::optional<message_id> parent_id;
+  std::optional<parley::model_id> model_id;
+  reply_params params;
+  bool stop_on_disconnect = false;
+};
+PARLEY_RECORD(chat_body, FIELD(session_id, "sessionId", .uses = in_create),
+              FIELD(content, "content", .uses = in_create, .length_min = 1, .length_max = 16 << 20),
+              FIELD(parts, "parts", .uses = in_create, .length_min = 1, .length_max = 32),
+              FIELD(parent_id, "parentId", .uses = in_create),
+              FIELD(model_id, "modelId", .uses = in_create),
+              FIELD(params, "params", .uses = in_create),
+              FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
+
+struct stop_body {
+  std::optional<parley::message_id> message_id;
+  std::optional<parley::session_id> session_id;
+};
+PARLEY_RECORD(stop_body, FIELD(message_id, "messageId", .uses = in_create),
+              FIELD(session_id, "sessionId", .uses = in_create))
+
+}  // namespace parley
