@@ -100,6 +100,11 @@ class answer {
   void fail(error cause) {
     if (std::exchange(is_open_, false)) promise_.deliver(std::move(cause));
   }
+  /// Hands the question on as `message`: `next` answers the asker itself.
+  template <class Handle, class M>
+  void hand_on(const Handle& next, M message) {
+    if (std::exchange(is_open_, false)) promise_.delegate(next, std::move(message));
+  }
 
  private:
   void drop() { fail(make_error(errc::unavailable)); }
@@ -140,6 +145,10 @@ class held_answers {
   template <class R>
   void fail(uint64_t key, error cause) {
     take<R>(key).fail(std::move(cause));
+  }
+  template <class R, class Handle, class M>
+  void hand_on(uint64_t key, const Handle& next, M message) {
+    take<R>(key).hand_on(next, std::move(message));
   }
   size_t size() const { return held_.size(); }
 
