@@ -93,14 +93,16 @@ PARLEY_INSPECT(sleep_now)
 struct idle_check {};
 PARLEY_INSPECT(idle_check)
 
-/// SESSION to USER: nothing to do; `seen` counts the messages got from USER so far.
+/// SESSION to USER: nothing to do; `seen` counts the messages got from USER so far: start_turn,
+/// follow_reply, stop_reply, change_session, drop_session and end_streams, handed on or its own.
 struct session_idle {
   session_id session;
   uint64_t seen = 0;
 };
 PARLEY_INSPECT(session_idle, session, seen)
 
-/// SESSION to USER: the turn that was granted is over, well or not.
+/// SESSION to USER: the turn that was granted is over, well or not. Told exactly once for each
+/// start_turn, also for one that was refused or that joined a running reply.
 struct turn_ended {
   session_id session;
 };

@@ -219,12 +219,12 @@ struct stop_turn {
 };
 PARLEY_INSPECT(stop_turn, who, message, session)
 
-/// USER to DIRECTORY: nothing to do; `seen` counts the look-ups it answered for.
+/// USER to DIRECTORY: nothing to do. DIRECTORY says sleep_now unless it was just asked for this
+/// user, and starts a successor only once the sleeper is down: two never write at a time.
 struct user_idle {
   user_id id;
-  uint64_t seen = 0;
 };
-PARLEY_INSPECT(user_idle, id, seen)
+PARLEY_INSPECT(user_idle, id)
 
 /// USER to ADMIN: a system model by id, or the system's default if none.
 struct find_system_model {
