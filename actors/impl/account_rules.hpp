@@ -1,0 +1,30 @@
+/// What USER, DIRECTORY and ADMIN say alike about accounts and versions. Pure, any thread.
+#pragma once
+
+#include <string_view>
+
+#include "actors/admin.hpp"
+
+namespace parley {
+
+/// One text for a wrong password and for a name that nobody has.
+error wrong_credentials();
+/// 401 with a reason of api.md: token_revoked, token_expired, token_invalid, token_spent …
+error refused_token(std::string_view reason);
+
+/// errc::conflict, version_mismatch, unless `if_version` is 0 or the version there is.
+expected<void> check_version(int64_t if_version, int64_t version);
+
+/// All faults of a new password; `path` is the field's JSON Pointer.
+expected<void> check_new_password(const secret_text& password, std::string_view username,
+                                  std::string_view path);
+
+/// The account that `wanted` asks for, without a password hash; faults of name and password.
+expected<user> make_account(const patch_of<user>& wanted, const secret_text& password, instant now);
+
+/// As it may leave its actor: without the password's hash.
+user shown(user account);
+/// Without the refresh token's hash.
+login shown(login entry);
+
+}  // namespace parley

@@ -1,0 +1,179 @@
+#include "actors/impl/admin_actor.hpp"
+
+#include "actors/impl/account_rules.hpp"
+#include "actors/impl/admin_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+void admin_state::begin(admin_parts given) {
+  parts = std::move(given);
+  load();
+}
+
+void admin_state::load() {
+  self->request(parts.reader, caf::infinite, load_system{})
+      .await(
+          [this](system_loaded& loaded) {
+            settings = std::move(loaded.settings);
+            models = std::move(loaded.models);
+            has_users = loaded.user_count > 0;
+          },
+          [this](error& cause) {
+            log_error("admin.not_loaded", {{"cause", cause}});
+            self->quit(make_error(errc::unavailable));
+          });
+}
+
+void admin_state::on(const meet_directory& message) {
+  directory = message.directory;
+}
+
+// -- Accounts -----------------------------------------------------------------------------------
+
+caf::result<login_methods> admin_state::on(const get_methods&) {
+  return login_methods{settings.registration, !has_users};
+}
+
+expected<void> admin_state::check_setup_code(const secret_text& code) const {
+  if (parts.setup_code.empty() || code == parts.setup_code) return caf::unit;
+  return make_error(errc::forbidden, "setup_code_needed",
+                    "The first account needs the setup code that the server printed at start.");
+}
+
+caf::result<login_ticket> admin_state::on(const register_user& message) {
+  if (!has_users) {
+    TRY_DONE(check_setup_code(message.setup_code));
+  } else if (settings.registration != registration::open) {
+    return make_error(errc::forbidden, "registration_closed", "Registration is closed.");
+  }
+  if (!directory) return make_error(errc::unavailable);
+  TRY(auto account, make_account(message.account, message.password, now()));
+  auto held = answers.hold<login_ticket>(self);
+  hash<login_ticket>(held.first, message.password,
+                     [this, key = held.first, account, from = message.from](std::string hashed) {
+                       auto made = account;
+                       made.password_hash = std::move(hashed);
+                       create_first(key, std::move(made), from);
+                     });
+  return held.second;
+}
+
+/// Stores the account and opens its first login. Of two who would both be the first, STORAGE lets
+/// one pass.
+void admin_state::create_first(uint64_t key, user made, const client& from) {
+  auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
+  auto is_first = !has_users;
+  if (!is_first && settings.registration != registration::open)
+    return fail(make_error(errc::forbidden, "registration_closed", "Registration is closed."));
+  made.role = is_first ? role::admin : role::user;
+  auto id = made.id;
+  self->request(parts.storage, caf::infinite, commit{{create_user{std::move(made), is_first}}})
+      .await(
+          [this, key, id, from](const done&) {
+            has_users = true;
+            open_first_login(key, id, from);
+          },
+          [this, key](error& cause) {
+            if (detail_of(cause).reason == "not_first") has_users = true;
+            answers.fail<login_ticket>(key, std::move(cause));
+          });
+}
+
+void admin_state::open_first_login(uint64_t key, user_id id, const client& from) {
+  self->request(directory, caf::infinite, locate{id})
+      .then(
+          [this, key, from](const located& found) {
+            answers.hand_on<login_ticket>(key, found.holder, open_login{from});
+          },
+          [this, key](error& cause) { answers.fail<login_ticket>(key, std::move(cause)); });
+}
+
+caf::result<user> admin_state::on(const make_user& message) {
+  TRY(auto account, make_account(message.account, message.password, now()));
+  account.role = message.role;
+  auto held = answers.hold<user>(self);
+  hash<user>(held.first, message.password, [this, key = held.first, account](std::string hashed) {
+    auto made = account;
+    made.password_hash = std::move(hashed);
+    store_then<user>(*this, key, {create_user{made, false}}, [this, account] {
+      has_users = true;
+      return account;
+    });
+  });
+  return held.second;
+}
+
+template <class R>
+void admin_state::hash(uint64_t key, const secret_text& password,
+                       std::function<void(std::string)> next) {
+  self->request(parts.hasher, caf::infinite, hash_password{password})
+      .then([next = std::move(next)](hashed_password& hashed) { next(std::move(hashed.hash)); },
+            [this, key](error& cause) { answers.fail<R>(key, std::move(cause)); });
+}
+
+caf::result<page_of<user>> admin_state::on(const list_users& message) {
+  return self->delegate(parts.reader, list_accounts{message.page, message.search});
+}
+
+caf::result<user> admin_state::on(const get_user& message) {
+  auto held = answers.hold<user>(self);
+  self->request(parts.reader, caf::infinite, load_user{message.id})
+      .then(
+          [this, key = held.first](const user_state_loaded& loaded) {
+            answers.deliver<user>(key, shown(loaded.account));
+          },
+          [this, key = held.first](error& cause) { answers.fail<user>(key, std::move(cause)); });
+  return held.second;
+}
+
+template <class R, class M>
+caf::result<R> admin_state::ask_user(user_id id, M message) {
+  if (!directory) return make_error(errc::unavailable);
+  auto held = answers.hold<R>(self);
+  self->request(directory, caf::infinite, locate{id})
+      .then([this, key = held.first, message = std::move(message)](
+                const located& found) { answers.hand_on<R>(key, found.holder, message); },
+            [this, key = held.first](error& cause) { answers.fail<R>(key, std::move(cause)); });
+  return held.second;
+}
+
+caf::result<user> admin_state::on(const change_user& message) {
+  return ask_user<user>(message.id, message.change);
+}
+
+caf::result<done> admin_state::on(const drop_user& message) {
+  return ask_user<done>(message.id, remove_account{});
+}
+
+namespace {
+
+admin_actor::behavior_type run_admin(admin_actor::stateful_pointer<admin_state> self,
+                                     const std::shared_ptr<admin_parts>& parts) {
+  harden(self);
+  self->state.begin(*parts);
+  return {handle<get_methods>(self),
+          handle<register_user>(self),
+          handle<make_user>(self),
+          handle<list_users>(self),
+          handle<get_user>(self),
+          handle<change_user>(self),
+          handle<drop_user>(self),
+          handle<get_system>(self),
+          handle<change_system>(self),
+          handle<find_system_model>(self),
+          handle<list_system_models>(self),
+          handle<add_system_model>(self),
+          handle<change_system_model>(self),
+          handle<drop_system_model>(self),
+          handle<meet_directory>(self)};
+}
+
+}  // namespace
+
+admin_actor spawn_admin(caf::actor_system& system, admin_parts parts) {
+  // Shared because CAF copies what it hands to an actor's function.
+  return system.spawn(run_admin, std::make_shared<admin_parts>(std::move(parts)));
+}
+
+}  // namespace parley

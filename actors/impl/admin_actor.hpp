@@ -1,0 +1,24 @@
+/// Spawns the ADMIN actor (actors/admin.hpp). It ends when the system's state can't be loaded: its
+/// supervisor starts it anew. Whoever starts it tells it meet_directory.
+#pragma once
+
+#include "actors/admin.hpp"
+#include "actors/hasher.hpp"
+#include "actors/impl/model_changes.hpp"
+
+namespace parley {
+
+struct admin_parts {
+  storage_actor storage;
+  reader_actor reader;
+  hasher_actor hasher;
+  model_tools models;
+  const wall_clock* clock = &system_wall_clock();  ///< outlives the actor
+  /// Asked of the first account; empty when the server listens on the loopback alone.
+  secret_text setup_code;
+  size_t system_models_max = 500;
+};
+
+admin_actor spawn_admin(caf::actor_system& system, admin_parts parts);
+
+}  // namespace parley

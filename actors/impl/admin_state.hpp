@@ -1,0 +1,57 @@
+/// The state of the ADMIN actor: one `on` for each row of its table.
+#pragma once
+
+#include "actors/impl/admin_actor.hpp"
+#include "actors/impl/store_then.hpp"
+
+namespace parley {
+
+struct admin_state {
+  static inline const char* name = "admin";
+  explicit admin_state(admin_actor::pointer actor) : self(actor) {}
+
+  void begin(admin_parts given);
+
+  // admin_actor.cpp
+  caf::result<login_methods> on(const get_methods& message);
+  caf::result<login_ticket> on(const register_user& message);
+  caf::result<user> on(const make_user& message);
+  caf::result<page_of<user>> on(const list_users& message);
+  caf::result<user> on(const get_user& message);
+  caf::result<user> on(const change_user& message);
+  caf::result<done> on(const drop_user& message);
+  void on(const meet_directory& message);
+
+  // admin_system.cpp
+  caf::result<system_settings> on(const get_system& message);
+  caf::result<system_settings> on(const change_system& message);
+  caf::result<model_config> on(const find_system_model& message);
+  caf::result<model_list> on(const list_system_models& message);
+  caf::result<model_config> on(const add_system_model& message);
+  caf::result<model_config> on(const change_system_model& message);
+  caf::result<done> on(const drop_system_model& message);
+
+  const storage_actor& storage() const { return parts.storage; }
+  instant now() const { return parts.clock->now(); }
+
+  admin_actor::pointer self;
+  held_answers answers;
+
+ private:
+  void load();
+  expected<void> check_setup_code(const secret_text& code) const;
+  void create_first(uint64_t key, user account, const client& from);
+  void open_first_login(uint64_t key, user_id id, const client& from);
+  template <class R>
+  void hash(uint64_t key, const secret_text& password, std::function<void(std::string)> next);
+  template <class R, class M>
+  caf::result<R> ask_user(user_id id, M message);
+
+  admin_parts parts;
+  directory_actor directory;
+  system_settings settings;
+  std::vector<model_config> models;
+  bool has_users = false;
+};
+
+}  // namespace parley

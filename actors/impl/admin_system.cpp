@@ -1,0 +1,82 @@
+// ADMIN: settings and models of the whole system.
+#include <algorithm>
+
+#include "actors/impl/account_rules.hpp"
+#include "actors/impl/admin_state.hpp"
+#include "base/record_json.hpp"
+
+namespace parley {
+
+caf::result<system_settings> admin_state::on(const get_system&) {
+  return settings;
+}
+
+caf::result<system_settings> admin_state::on(const change_system& message) {
+  TRY_DONE(check_version(message.if_version, settings.version));
+  auto changed = settings;
+  message.patch.apply_to(changed);
+  if (changed.default_model_id && changed.default_model_id != settings.default_model_id &&
+      find_model_in(models, *changed.default_model_id) == nullptr) {
+    fault_list faults;
+    faults.add("/defaultModelId", "exists", "There is no such system model.");
+    return std::move(faults).to_error();
+  }
+  ++changed.version;
+  return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
+    settings = changed;
+    return settings;
+  });
+}
+
+// The one asked for; without an id the default, or the only one there is.
+caf::result<model_config> admin_state::on(const find_system_model& message) {
+  auto wanted = message.id.is_none() ? settings.default_model_id.value_or(model_id{}) : message.id;
+  if (auto* model = find_model_in(models, wanted); model != nullptr && model->enabled)
+    return *model;
+  if (!message.id.is_none()) return model_gone();
+  auto is_enabled = [](const model_config& model) { return model.enabled; };
+  if (std::count_if(models.begin(), models.end(), is_enabled) != 1) return model_gone();
+  return *std::find_if(models.begin(), models.end(), is_enabled);
+}
+
+caf::result<model_list> admin_state::on(const list_system_models&) {
+  return model_list{models};
+}
+
+caf::result<model_config> admin_state::on(const add_system_model& message) {
+  if (models.size() >= parts.system_models_max)
+    return make_error(errc::quota_exceeded, "models_max", "There are as many models as may be.");
+  TRY(auto model, make_model(message.patch, std::nullopt, parts.models, now()));
+  TRY_DONE(check_name_is_free(models, model));
+  return store_then<model_config>(*this, {create_model{model}}, [this, model] {
+    models.push_back(model);
+    return model;
+  });
+}
+
+caf::result<model_config> admin_state::on(const change_system_model& message) {
+  auto* present = find_model_in(models, message.id);
+  if (present == nullptr) return model_gone();
+  TRY_DONE(check_version(message.if_version, present->version));
+  TRY(auto changed, change_model_config(*present, message.patch, parts.models, now()));
+  TRY_DONE(check_name_is_free(models, changed));
+  return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
+    for (auto& model : models)
+      if (model.id == changed.id) model = changed;
+    return changed;
+  });
+}
+
+caf::result<done> admin_state::on(const drop_system_model& message) {
+  auto* present = find_model_in(models, message.id);
+  if (present == nullptr) return model_gone();
+  TRY_DONE(check_version(message.if_version, present->version));
+  return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
+    auto is_it = [&](const model_config& model) { return model.id == dropped; };
+    models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
+    if (settings.default_model_id == dropped) settings.default_model_id.reset();
+    return done{};
+  });
+}
+
+}  // namespace parley

@@ -1,0 +1,159 @@
+#include "actors/impl/directory_actor.hpp"
+
+#include "actors/impl/account_rules.hpp"
+
+namespace parley {
+
+namespace {
+
+struct directory_state {
+  static inline const char* name = "directory";
+  explicit directory_state(directory_actor::pointer actor) : self(actor) {}
+  // The next DIRECTORY starts USERs of its own: two of one account must not write.
+  ~directory_state() {
+    for (const auto& [id, entry] : users)
+      caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
+  }
+
+  caf::result<located> on(const locate& message) {
+    auto held = answers.hold<located>(self);
+    with_user(message.id, [this, key = held.first](const user_actor& holder) {
+      answers.deliver<located>(key, located{holder});
+    });
+    return held.second;
+  }
+
+  caf::result<login_ticket> on(const log_in_by_name& message) {
+    login_limits::attempt from{message.username, message.from.address};
+    if (auto wait_s = limits.begin(from, parts.clock->now()); wait_s > 0) {
+      error_detail detail;
+      detail.reason = "login_limited";
+      detail.retry_after_s = wait_s;
+      return make_error(errc::rate_limited, "Too many failed log-ins, please wait.",
+                        std::move(detail));
+    }
+    auto held = answers.hold<login_ticket>(self);
+    auto key = held.first;
+    // Shared: the steps below hand it on without copying the password again.
+    auto asked = std::make_shared<const log_in_by_name>(message);
+    self->request(parts.reader, caf::infinite, find_username{message.username})
+        .then(
+            [this, key, asked](const found_user& found) {
+              if (found.id)
+                ask_user(key, asked, *found.id, retries::one);
+              else
+                refuse_unknown(key, asked);
+            },
+            [this, key, asked](error& cause) { fail(key, *asked, std::move(cause)); });
+    return held.second;
+  }
+
+  void on(const user_idle& message) {
+    auto found = users.find(message.id);
+    if (found == users.end() || found->second.is_leaving) return;
+    if (self->clock().now() - found->second.looked_up_at < parts.looked_up_grace) return;
+    found->second.is_leaving = true;
+    self->send(found->second.holder, sleep_now{});
+  }
+
+  void on_down(const caf::down_msg& down) {
+    auto named = ids.find(down.source.id());
+    if (named == ids.end()) return;
+    auto id = named->second;
+    ids.erase(named);
+    auto node = users.extract(id);
+    if (node.empty()) return;
+    for (auto& waiting : node.mapped().waiting) with_user(id, waiting);
+  }
+
+  directory_actor::pointer self;
+  directory_parts parts;
+  login_limits limits;
+
+ private:
+  using continuation = std::function<void(const user_actor&)>;
+  enum class retries : uint8_t { none = 1, one };
+
+  struct entry {
+    user_actor holder;
+    caf::actor_clock::time_point looked_up_at;
+    bool is_leaving = false;            ///< was told sleep_now
+    std::vector<continuation> waiting;  ///< for the successor of one that leaves
+  };
+
+  /// Calls `next` with the one USER of this id, now or when its predecessor is down.
+  void with_user(user_id id, continuation next) {
+    auto found = users.find(id);
+    if (found == users.end()) {
+      auto holder = parts.start_user(id, caf::actor_cast<user_parent_actor>(self));
+      self->monitor(holder);
+      ids[holder.address().id()] = id;
+      found = users.emplace(id, entry{std::move(holder), {}, false, {}}).first;
+    }
+    found->second.looked_up_at = self->clock().now();
+    if (found->second.is_leaving)
+      found->second.waiting.push_back(std::move(next));
+    else
+      next(found->second.holder);
+  }
+
+  using asked_ptr = std::shared_ptr<const log_in_by_name>;
+
+  void ask_user(uint64_t key, const asked_ptr& asked, user_id id, retries left) {
+    with_user(id, [this, key, asked, id, left](const user_actor& holder) {
+      self->request(holder, caf::infinite, log_in{asked->password, asked->from})
+          .then(
+              [this, key, asked](login_ticket& ticket) {
+                end(*asked, login_limits::outcome::right);
+                answers.deliver<login_ticket>(key, std::move(ticket));
+              },
+              [this, key, asked, id, left](error& cause) {
+                // It fell asleep just then.
+                if (cause == caf::sec::request_receiver_down && left == retries::one)
+                  return ask_user(key, asked, id, retries::none);
+                fail(key, *asked, std::move(cause));
+              });
+    });
+  }
+
+  /// As much work and the same answer as for a wrong password.
+  void refuse_unknown(uint64_t key, const asked_ptr& asked) {
+    self->request(parts.hasher, caf::infinite, verify_password{asked->password, {}})
+        .then(
+            [this, key, asked](const password_verdict&) { fail(key, *asked, wrong_credentials()); },
+            [this, key, asked](error& cause) { fail(key, *asked, std::move(cause)); });
+  }
+
+  void fail(uint64_t key, const log_in_by_name& asked, error cause) {
+    end(asked, code_of(cause) == errc::unauthenticated ? login_limits::outcome::wrong
+                                                       : login_limits::outcome::undecided);
+    answers.fail<login_ticket>(key, std::move(cause));
+  }
+
+  void end(const log_in_by_name& asked, login_limits::outcome outcome) {
+    limits.end({asked.username, asked.from.address}, outcome, parts.clock->now());
+  }
+
+  std::unordered_map<user_id, entry> users;
+  std::unordered_map<caf::actor_id, user_id> ids;
+  held_answers answers;
+};
+
+directory_actor::behavior_type run_directory(
+    directory_actor::stateful_pointer<directory_state> self,
+    const std::shared_ptr<directory_parts>& parts) {
+  harden(self);
+  self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
+  self->state.parts = *parts;
+  self->state.limits = login_limits{parts->limits};
+  return {handle<locate>(self), handle<log_in_by_name>(self), handle<user_idle>(self)};
+}
+
+}  // namespace
+
+directory_actor spawn_directory(caf::actor_system& system, directory_parts parts) {
+  // Shared because CAF copies what it hands to an actor's function.
+  return system.spawn(run_directory, std::make_shared<directory_parts>(std::move(parts)));
+}
+
+}  // namespace parley

@@ -1,0 +1,40 @@
+/// Making and changing model configurations, personal and system alike. Pure but for the sealing of
+/// keys; any thread.
+#pragma once
+
+#include <functional>
+
+#include "base/sealing.hpp"
+#include "schema/model.hpp"
+
+namespace parley {
+
+struct model_tools {
+  const sealer* keys = nullptr;  ///< outlives all actors
+  /// The origin of the base URL, or why it may not be called (providers/upstream_url, given by app:
+  /// one parser for what is checked, sealed to and called). Models of the system are made by an
+  /// ADMIN and may reach further.
+  std::function<expected<std::string>(const model_config& model, bool made_by_admin)> origin_of;
+};
+
+/// A key that came with the wish is sealed and forgotten.
+expected<model_config> make_model(const patch_of<model_config>& wanted,
+                                  std::optional<user_id> owner, const model_tools& tools,
+                                  instant now);
+
+/// Another origin without another key clears the key: it was never meant for that host
+/// (docs/reliability.md, row Key exfiltration). An empty key clears it too.
+expected<model_config> change_model_config(const model_config& present,
+                                           const patch_of<model_config>& patch,
+                                           const model_tools& tools, instant now);
+
+/// errc::conflict, name_taken, if another one of the list has this name.
+expected<void> check_name_is_free(const std::vector<model_config>& models,
+                                  const model_config& named);
+
+const model_config* find_model_in(const std::vector<model_config>& models, model_id id);
+
+/// One sentence for absent, foreign and disabled models.
+error model_gone();
+
+}  // namespace parley

@@ -1,0 +1,85 @@
+// USER: the account itself and its settings.
+#include "actors/impl/user_state.hpp"
+
+namespace parley {
+
+caf::result<done> user_state::on(const admit& message) {
+  TRY_DONE(check_caller(message.who));
+  return done{};
+}
+
+caf::result<user> user_state::on(const get_account& message) {
+  TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
+  return shown(account);
+}
+
+caf::result<user> user_state::on(const change_account& message) {
+  TRY_DONE(check_caller(message.who));
+  TRY_DONE(check_version(message.if_version, account.version));
+  auto changed = account;
+  message.patch.apply_to(changed);
+  ++changed.version;
+  changed.updated_at = now();
+  return store_then<user>(*this, {update_user{changed}}, [this, changed] {
+    account = changed;
+    return shown(account);
+  });
+}
+
+caf::result<done> user_state::on(const leave& message) {
+  TRY_DONE(check_caller(message.who));
+  return erase();
+}
+
+caf::result<done> user_state::on(const remove_account&) {
+  TRY_DONE(check_present());
+  return erase();
+}
+
+caf::result<done> user_state::erase() {
+  return store_then<done>(*this, {erase_user{id}}, [this] {
+    fault = make_error(errc::not_found);
+    tell_sessions(end_streams{});
+    logins.clear();
+    end_soon();
+    return done{};
+  });
+}
+
+caf::result<user> user_state::on(const alter_account& message) {
+  TRY_DONE(check_present());
+  auto changed = account;
+  changed.role = message.role.value_or(account.role);
+  changed.status = message.status.value_or(account.status);
+  if (changed.role == account.role && changed.status == account.status) return shown(account);
+  ++changed.token_version;
+  ++changed.version;
+  changed.updated_at = now();
+  std::vector<change> changes{update_user{changed}};
+  // Whoever is enabled again logs in again.
+  auto ends_logins = changed.status != user_status::active;
+  if (ends_logins) changes.push_back(erase_logins{id, {}, {}});
+  return store_then<user>(*this, std::move(changes), [this, changed, ends_logins] {
+    account = changed;
+    if (ends_logins) logins.clear();
+    tell_sessions(end_streams{});
+    return shown(account);
+  });
+}
+
+caf::result<user_settings> user_state::on(const get_settings& message) {
+  TRY_DONE(check_caller(message.who));
+  return settings;
+}
+
+caf::result<user_settings> user_state::on(const change_settings& message) {
+  TRY_DONE(check_caller(message.who));
+  auto changed = settings;
+  message.patch.apply_to(changed);
+  return store_then<user_settings>(*this, {put_user_settings{id, changed}}, [this, changed] {
+    settings = changed;
+    return settings;
+  });
+}
+
+}  // namespace parley

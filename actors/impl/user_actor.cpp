@@ -1,0 +1,113 @@
+#include "actors/impl/user_actor.hpp"
+
+#include "actors/impl/user_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+user_state::~user_state() {
+  for (const auto& [session, entry] : sessions)
+    caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
+}
+
+void user_state::begin(user_id user, std::shared_ptr<const user_parts> given,
+                       user_parent_actor above) {
+  id = user;
+  parts = std::move(given);
+  parent = std::move(above);
+  last_used = self->clock().now();
+  load();
+  self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
+}
+
+// The mailbox waits until the account is here: no row has to think of a half-loaded state.
+void user_state::load() {
+  self->request(parts->reader, caf::infinite, load_user{id})
+      .await(
+          [this](user_state_loaded& loaded) {
+            account = std::move(loaded.account);
+            logins = std::move(loaded.logins);
+            models = std::move(loaded.models);
+            settings = std::move(loaded.settings);
+            session_count = loaded.session_count;
+          },
+          [this](const error& cause) {
+            auto is_absent = code_of(cause) == errc::not_found;
+            if (!is_absent) log_error("user.not_loaded", {{"user", id}, {"cause", cause}});
+            fault = is_absent ? cause : make_error(errc::unavailable);
+            end_soon();
+          });
+}
+
+void user_state::end_soon() {
+  if (std::exchange(is_ending, true)) return;
+  self->send(self, sleep_now{});
+}
+
+expected<void> user_state::check_present() const {
+  if (!fault) return caf::unit;
+  return fault;
+}
+
+expected<void> user_state::check_caller(const caller& who, while_password_must_change rule) {
+  if (fault)
+    return code_of(fault) == errc::not_found ? refused_token("token_revoked") : error{fault};
+  last_used = self->clock().now();
+  auto* entry = find_login(who.login);
+  if (who.user != id || entry == nullptr || who.version != account.token_version)
+    return refused_token("token_revoked");
+  if (entry->expires_at <= now()) return refused_token("token_expired");
+  if (account.status != user_status::active) return refused_token("account_disabled");
+  if (who.needs == role::admin && account.role != role::admin)
+    return make_error(errc::forbidden, "role_needed", "This is for administrators.");
+  if (account.must_change_password && rule == while_password_must_change::refused)
+    return make_error(errc::forbidden, "must_change_password",
+                      "Please choose a new password first.");
+  return caf::unit;
+}
+
+void user_state::on(const idle_check&) {
+  self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
+  auto is_idle = self->clock().now() - last_used >= parts->limits.idle_max;
+  if (is_idle && !is_ending && sessions.empty() && answers.size() == 0)
+    self->send(parent, user_idle{id});
+}
+
+// Comes twice: from DIRECTORY, and from the actor itself behind all that waited then. What comes
+// later finds the actor down, and EDGE asks DIRECTORY again.
+void user_state::on(const sleep_now&) {
+  if (!is_ending) return end_soon();
+  if (answers.size() == 0) return self->quit();
+  self->delayed_send(self, std::chrono::milliseconds{50}, sleep_now{});
+}
+
+namespace {
+
+user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self, user_id id,
+                                   const std::shared_ptr<const user_parts>& parts,
+                                   const user_parent_actor& parent) {
+  harden(self);
+  self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
+  self->state.begin(id, parts, parent);
+  return {handle<log_in>(self),          handle<open_login>(self),    handle<refresh_login>(self),
+          handle<admit>(self),           handle<log_out>(self),       handle<list_logins>(self),
+          handle<end_login>(self),       handle<get_account>(self),   handle<change_account>(self),
+          handle<change_password>(self), handle<leave>(self),         handle<alter_account>(self),
+          handle<remove_account>(self),  handle<get_settings>(self),  handle<change_settings>(self),
+          handle<list_models>(self),     handle<get_model>(self),     handle<add_model>(self),
+          handle<change_model>(self),    handle<drop_model>(self),    handle<add_session>(self),
+          handle<list_sessions>(self),   handle<get_session>(self),   handle<patch_session>(self),
+          handle<remove_session>(self),  handle<list_messages>(self), handle<get_message>(self),
+          handle<post_message>(self),    handle<join_reply>(self),    handle<stop_turn>(self),
+          handle<find_model>(self),      handle<session_idle>(self),  handle<turn_ended>(self),
+          handle<idle_check>(self),      handle<sleep_now>(self)};
+}
+
+}  // namespace
+
+user_actor spawn_user(caf::actor_system& system, user_id id,
+                      std::shared_ptr<const user_parts> parts, user_parent_actor parent) {
+  return system.spawn(run_user, id, std::move(parts), std::move(parent));
+}
+
+}  // namespace parley

@@ -1,0 +1,52 @@
+/// Spawns USER actors (actors/user.hpp).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "actors/hasher.hpp"
+#include "actors/impl/model_changes.hpp"
+#include "actors/user.hpp"
+#include "base/clock.hpp"
+#include "base/signed_token.hpp"
+
+namespace parley {
+
+/// Starts a SESSION for its USER. `fresh` is the header of a session that is stored by the commit
+/// of its first turn; otherwise the session is loaded.
+using session_factory = std::function<session_actor(session_parent_actor parent, user_id owner,
+                                                    session_id id, std::optional<session> fresh)>;
+
+struct user_limits {
+  size_t logins_max = 50;            ///< the oldest goes
+  size_t models_max = 100;           ///< settings: models_per_user_max
+  int64_t sessions_max = 10'000;     ///< settings: sessions_per_user_max
+  size_t sessions_open_max = 1'000;  ///< SESSION actors awake at a time
+  int streams_max = 4;               ///< settings: streams_per_user_max
+  int wrong_passwords_max = 5;       ///< in change_password, within wrong_password_pause
+  std::chrono::seconds wrong_password_pause{900};
+  std::chrono::seconds access_token_life{900};
+  std::chrono::hours refresh_token_life{30 * 24};
+  std::chrono::seconds spent_token_grace{10};  ///< an answer that got lost is no theft
+  std::chrono::seconds idle_max{600};          ///< settings: user_idle_max_s
+};
+
+/// What all USER actors of a node share. Clock, signer and sealer outlive them.
+struct user_parts {
+  storage_actor storage;
+  reader_actor reader;
+  hasher_actor hasher;
+  system_models_actor system_models;
+  session_factory start_session;
+  model_tools models;
+  const token_signer* signer = nullptr;
+  const wall_clock* clock = &system_wall_clock();
+  user_limits limits;
+};
+
+/// `parts` is shared by all USER actors: each costs a pointer instead of a copy.
+user_actor spawn_user(caf::actor_system& system, user_id id,
+                      std::shared_ptr<const user_parts> parts, user_parent_actor parent);
+
+}  // namespace parley

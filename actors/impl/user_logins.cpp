@@ -1,0 +1,275 @@
+// USER: logging in and out, refresh tokens, the password.
+#include <algorithm>
+
+#include "actors/impl/user_state.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+
+namespace parley {
+
+namespace {
+
+constexpr size_t address_bytes_max = 64;
+constexpr size_t user_agent_bytes_max = 300;
+
+void note_client(login& entry, const client& from) {
+  entry.address = cut_utf8(repair_utf8(from.address), address_bytes_max);
+  entry.user_agent = cut_utf8(repair_utf8(from.user_agent), user_agent_bytes_max);
+}
+
+int64_t whole_seconds(std::chrono::milliseconds span) {
+  return std::chrono::duration_cast<std::chrono::seconds>(span).count();
+}
+
+error disabled() {
+  return make_error(errc::forbidden, "account_disabled", "This account is disabled.");
+}
+
+}  // namespace
+
+caf::result<login_ticket> user_state::on(const log_in& message) {
+  // An account that has just gone takes as long as one whose password is wrong.
+  if (fault && code_of(fault) != errc::not_found) return fault;
+  last_used = self->clock().now();
+  auto verified = fault ? std::string{} : account.password_hash;
+  auto held = answers.hold<login_ticket>(self);
+  self->request(parts->hasher, caf::infinite, verify_password{message.password, verified})
+      .then([this, key = held.first, from = message.from,
+             proven = proven_password{verified, account.token_version}](
+                const password_verdict& verdict) { finish_log_in(key, from, proven, verdict); },
+            [this, key = held.first](error& cause) {
+              answers.fail<login_ticket>(key, std::move(cause));
+            });
+  return held.second;
+}
+
+void user_state::finish_log_in(uint64_t key, const client& from, const proven_password& proven,
+                               const password_verdict& verdict) {
+  auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
+  if (fault || !verdict.is_right) return fail(wrong_credentials());
+  // The password or the account's rights changed while this one was hashed.
+  if (account.token_version != proven.token_version) return fail(make_error(errc::unavailable));
+  if (account.status != user_status::active) return fail(disabled());
+  auto changed = account;
+  if (!verdict.rehashed.empty() && account.password_hash == proven.hash)
+    changed.password_hash = verdict.rehashed;
+  open(key, std::move(changed), from);
+}
+
+caf::result<login_ticket> user_state::on(const open_login& message) {
+  TRY_DONE(check_present());
+  if (account.status != user_status::active) return disabled();
+  last_used = self->clock().now();
+  auto held = answers.hold<login_ticket>(self);
+  open(held.first, account, message.from);
+  return held.second;
+}
+
+void user_state::open(uint64_t key, user changed, const client& from) {
+  auto token = refresh_token::make(id);
+  login entry;
+  entry.id = login_id::make();
+  entry.owner_id = id;
+  entry.created_at = entry.last_used_at = now();
+  entry.expires_at = now() + parts->limits.refresh_token_life;
+  entry.refresh_hash = token.stored_form();
+  note_client(entry, from);
+  changed.last_login_at = now();
+
+  // Expired ones go, and of the others those unused for longest, until there is room.
+  auto by_use = logins;
+  std::sort(by_use.begin(), by_use.end(), [](const login& a, const login& b) {
+    return std::tie(a.last_used_at, a.id) > std::tie(b.last_used_at, b.id);
+  });
+  auto is_over = [&](const login& old) { return old.expires_at <= now(); };
+  by_use.erase(std::remove_if(by_use.begin(), by_use.end(), is_over), by_use.end());
+  if (by_use.size() >= parts->limits.logins_max) by_use.resize(parts->limits.logins_max - 1);
+  std::vector<change> changes{update_user{changed}};
+  for (const auto& old : logins) {
+    auto is_it = [&](const login& other) { return other.id == old.id; };
+    if (std::none_of(by_use.begin(), by_use.end(), is_it))
+      changes.push_back(erase_logins{id, old.id, {}});
+  }
+  changes.push_back(create_login{entry});
+  store_then<login_ticket>(*this, key, std::move(changes), [this, changed, entry, by_use, token] {
+    account = changed;
+    forget_logins([&](const login& old) {
+      return std::none_of(by_use.begin(), by_use.end(),
+                          [&](const login& kept) { return kept.id == old.id; });
+    });
+    logins.push_back(entry);
+    return ticket_of(entry, token);
+  });
+}
+
+login_ticket user_state::ticket_of(const login& entry, refresh_token token) const {
+  access_claims claims;
+  claims.user = id;
+  claims.login = entry.id;
+  claims.version = account.token_version;
+  claims.role = name_of(account.role);
+  claims.issued_s = now().ms / 1000;
+  claims.expires_s = claims.issued_s + parts->limits.access_token_life.count();
+  login_ticket ticket;
+  ticket.account = shown(account);
+  ticket.access_token = secret_text{parts->signer->sign(std::move(claims))};
+  ticket.expires_in_s = parts->limits.access_token_life.count();
+  ticket.refresh_token = std::move(token.text);
+  ticket.refresh_expires_in_s = whole_seconds(parts->limits.refresh_token_life);
+  return ticket;
+}
+
+caf::result<login_ticket> user_state::on(const refresh_login& message) {
+  if (fault) {
+    if (code_of(fault) == errc::not_found) return refused_token("token_invalid");
+    return fault;
+  }
+  last_used = self->clock().now();
+  auto held_by = [&](const login& entry) { return entry.refresh_hash == message.token_hash; };
+  auto found = std::find_if(logins.begin(), logins.end(), held_by);
+  if (found == logins.end()) {
+    auto held = answers.hold<login_ticket>(self);
+    self->request(parts->reader, caf::infinite, find_spent_token{id, message.token_hash})
+        .then([this, key = held.first](const spent_token& spent) { judge_spent_token(key, spent); },
+              [this, key = held.first](error& cause) {
+                answers.fail<login_ticket>(key, std::move(cause));
+              });
+    return held.second;
+  }
+  if (found->expires_at <= now()) return refused_token("token_expired");
+  if (account.status != user_status::active) return refused_token("account_disabled");
+  auto token = refresh_token::make(id);
+  auto entry = *found;
+  entry.refresh_hash = token.stored_form();
+  entry.last_used_at = now();
+  entry.expires_at = now() + parts->limits.refresh_token_life;
+  note_client(entry, message.from);
+  return store_then<login_ticket>(*this, {rotate_login{entry, message.token_hash}},
+                                  [this, entry, token] {
+                                    for (auto& known : logins)
+                                      if (known.id == entry.id) known = entry;
+                                    return ticket_of(entry, token);
+                                  });
+}
+
+// A token that comes again soon was sent twice by a client whose first answer got lost. One that
+// comes later is in two hands: the login ends for both.
+void user_state::judge_spent_token(uint64_t key, const spent_token& found) {
+  auto fail = [&](std::string_view reason) {
+    answers.fail<login_ticket>(key, refused_token(reason));
+  };
+  if (!found.login) return fail("token_invalid");
+  if (find_login(*found.login) == nullptr) return fail("token_revoked");
+  if (now() - found.spent_at <= parts->limits.spent_token_grace) return fail("token_spent");
+  log_warning("login.token_reused", {{"user", id}, {"login", *found.login}});
+  auto ended = *found.login;
+  self->request(parts->storage, caf::infinite, commit{{erase_logins{id, ended, {}}}})
+      .await(
+          [this, key, ended](const done&) {
+            forget_logins([&](const login& entry) { return entry.id == ended; });
+            answers.fail<login_ticket>(key, refused_token("token_reused"));
+          },
+          [this, key](error& cause) { answers.fail<login_ticket>(key, std::move(cause)); });
+}
+
+const login* user_state::find_login(login_id wanted) const {
+  auto found = std::find_if(logins.begin(), logins.end(),
+                            [&](const login& entry) { return entry.id == wanted; });
+  return found == logins.end() ? nullptr : &*found;
+}
+
+void user_state::forget_logins(const std::function<bool(const login&)>& is_ended) {
+  for (const auto& entry : logins)
+    if (is_ended(entry)) tell_sessions(end_streams{entry.id});
+  logins.erase(std::remove_if(logins.begin(), logins.end(), is_ended), logins.end());
+}
+
+caf::result<done> user_state::erase_login(login_id ended) {
+  return store_then<done>(*this, {erase_logins{id, ended, {}}}, [this, ended] {
+    forget_logins([&](const login& entry) { return entry.id == ended; });
+    return done{};
+  });
+}
+
+caf::result<done> user_state::on(const log_out& message) {
+  TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
+  return erase_login(message.who.login);
+}
+
+caf::result<login_list> user_state::on(const list_logins& message) {
+  TRY_DONE(check_caller(message.who));
+  login_list list;
+  for (const auto& entry : logins)
+    if (entry.expires_at > now()) list.items.push_back(shown(entry));
+  return list;
+}
+
+caf::result<done> user_state::on(const end_login& message) {
+  TRY_DONE(check_caller(message.who));
+  if (find_login(message.login) == nullptr) return make_error(errc::not_found);
+  return erase_login(message.login);
+}
+
+caf::result<done> user_state::on(const change_password& message) {
+  TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
+  TRY_DONE(check_new_password(message.next, account.username, "/newPassword"));
+  // A stolen access token must not become a password by trying.
+  auto since = now() - last_wrong_password;
+  if (wrong_passwords >= parts->limits.wrong_passwords_max &&
+      since < parts->limits.wrong_password_pause) {
+    error_detail detail;
+    detail.reason = "wrong_passwords";
+    detail.retry_after_s =
+        static_cast<uint32_t>(whole_seconds(parts->limits.wrong_password_pause - since) + 1);
+    return make_error(errc::rate_limited, "Too many wrong passwords.", std::move(detail));
+  }
+  ++wrong_passwords;  // until it proves right: parallel guesses count as well
+  last_wrong_password = now();
+  auto held = answers.hold<done>(self);
+  password_change wanted{message.who.login, account.token_version, message.next};
+  self->request(parts->hasher, caf::infinite,
+                verify_password{message.current, account.password_hash})
+      .then(
+          [this, key = held.first, wanted](const password_verdict& verdict) {
+            if (verdict.is_right) return hash_next(key, wanted);
+            error_detail detail;
+            detail.reason = "wrong_password";
+            detail.fields = {{"/currentPassword", "wrong", "", "This is not your password."}};
+            answers.fail<done>(
+                key, make_error(errc::invalid_input, "The current password is wrong.", detail));
+          },
+          [this, key = held.first](error& cause) {
+            --wrong_passwords;
+            answers.fail<done>(key, std::move(cause));
+          });
+  return held.second;
+}
+
+void user_state::hash_next(uint64_t key, password_change wanted) {
+  wrong_passwords = 0;
+  self->request(parts->hasher, caf::infinite, hash_password{wanted.next})
+      .then([this, key,
+             wanted](const hashed_password& hashed) { store_password(key, wanted, hashed.hash); },
+            [this, key](error& cause) { answers.fail<done>(key, std::move(cause)); });
+}
+
+void user_state::store_password(uint64_t key, const password_change& wanted, std::string hash) {
+  // Hashing takes its time: whatever bumped the version or ended the login meanwhile wins.
+  if (fault || account.token_version != wanted.token_version || find_login(wanted.login) == nullptr)
+    return answers.fail<done>(key, refused_token("token_revoked"));
+  auto changed = account;
+  changed.password_hash = std::move(hash);
+  changed.must_change_password = false;
+  ++changed.token_version;
+  ++changed.version;
+  changed.updated_at = now();
+  auto kept = wanted.login;
+  store_then<done>(*this, key, {update_user{changed}, erase_logins{id, {}, kept}},
+                   [this, changed, kept] {
+                     account = changed;
+                     forget_logins([&](const login& entry) { return entry.id != kept; });
+                     return done{};
+                   });
+}
+
+}  // namespace parley

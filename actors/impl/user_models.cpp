@@ -1,0 +1,127 @@
+// USER: personal models, and which model a turn uses.
+#include <algorithm>
+
+#include "actors/impl/user_state.hpp"
+
+namespace parley {
+
+caf::result<model_list> user_state::on(const list_models& message) {
+  TRY_DONE(check_caller(message.who));
+  auto held = answers.hold<model_list>(self);
+  self->request(parts->system_models, caf::infinite, list_system_models{})
+      .then(
+          [this, key = held.first](const model_list& system) {
+            model_list list{models};
+            auto sees_all = account.role == role::admin;
+            for (const auto& model : system.items)
+              if (model.enabled || sees_all) list.items.push_back(model);
+            answers.deliver<model_list>(key, std::move(list));
+          },
+          [this, key = held.first](error& cause) {
+            answers.fail<model_list>(key, std::move(cause));
+          });
+  return held.second;
+}
+
+caf::result<model_config> user_state::on(const get_model& message) {
+  TRY_DONE(check_caller(message.who));
+  if (auto* model = find_model_in(models, message.id)) return *model;
+  if (message.id.is_none()) return model_gone();
+  if (account.role != role::admin)
+    return self->delegate(parts->system_models, find_system_model{message.id});
+  // An ADMIN sees disabled ones as well.
+  auto held = answers.hold<model_config>(self);
+  self->request(parts->system_models, caf::infinite, list_system_models{})
+      .then(
+          [this, key = held.first, wanted = message.id](const model_list& system) {
+            if (auto* model = find_model_in(system.items, wanted))
+              answers.deliver<model_config>(key, *model);
+            else
+              answers.fail<model_config>(key, model_gone());
+          },
+          [this, key = held.first](error& cause) {
+            answers.fail<model_config>(key, std::move(cause));
+          });
+  return held.second;
+}
+
+caf::result<model_config> user_state::on(const add_model& message) {
+  TRY_DONE(check_caller(message.who));
+  if (models.size() >= parts->limits.models_max)
+    return make_error(errc::quota_exceeded, "models_max", "You have as many models as you may.");
+  TRY(auto model, make_model(message.patch, id, parts->models, now()));
+  TRY_DONE(check_name_is_free(models, model));
+  return store_then<model_config>(*this, {create_model{model}}, [this, model] {
+    models.push_back(model);
+    return model;
+  });
+}
+
+caf::result<model_config> user_state::on(const change_model& message) {
+  TRY_DONE(check_caller(message.who));
+  auto* present = find_model_in(models, message.id);
+  if (present == nullptr) return model_gone();
+  TRY_DONE(check_version(message.if_version, present->version));
+  TRY(auto changed, change_model_config(*present, message.patch, parts->models, now()));
+  TRY_DONE(check_name_is_free(models, changed));
+  return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
+    for (auto& model : models)
+      if (model.id == changed.id) model = changed;
+    return changed;
+  });
+}
+
+caf::result<done> user_state::on(const drop_model& message) {
+  TRY_DONE(check_caller(message.who));
+  auto* present = find_model_in(models, message.id);
+  if (present == nullptr) return model_gone();
+  TRY_DONE(check_version(message.if_version, present->version));
+  return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
+    auto is_it = [&](const model_config& model) { return model.id == dropped; };
+    models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
+    return done{};
+  });
+}
+
+caf::result<model_config> user_state::on(const find_model& message) {
+  TRY_DONE(check_present());
+  if (message.id.is_none()) {
+    auto held = answers.hold<model_config>(self);
+    find_default_model(held.first);
+    return held.second;
+  }
+  auto* model = find_model_in(models, message.id);
+  if (model == nullptr) return self->delegate(parts->system_models, find_system_model{message.id});
+  if (!model->enabled) return model_gone();
+  return *model;
+}
+
+// The user's default; if that is gone or none, the system's; if there is none, the only model.
+void user_state::find_default_model(uint64_t key) {
+  auto wanted = settings.default_model_id.value_or(model_id{});
+  auto* model = wanted.is_none() ? nullptr : find_model_in(models, wanted);
+  if (model != nullptr && model->enabled) return answers.deliver<model_config>(key, *model);
+  auto is_system_model = !wanted.is_none() && model == nullptr;
+  self->request(parts->system_models, caf::infinite,
+                find_system_model{is_system_model ? wanted : model_id{}})
+      .then([this, key](const model_config& found) { answers.deliver<model_config>(key, found); },
+            [this, key, is_system_model](error& cause) {
+              if (!is_system_model) return find_only_model(key, std::move(cause));
+              self->request(parts->system_models, caf::infinite, find_system_model{})
+                  .then(
+                      [this, key](const model_config& found) {
+                        answers.deliver<model_config>(key, found);
+                      },
+                      [this, key](error& again) { find_only_model(key, std::move(again)); });
+            });
+}
+
+void user_state::find_only_model(uint64_t key, error otherwise) {
+  auto is_enabled = [](const model_config& model) { return model.enabled; };
+  if (code_of(otherwise) != errc::not_found ||
+      std::count_if(models.begin(), models.end(), is_enabled) != 1)
+    return answers.fail<model_config>(key, std::move(otherwise));
+  answers.deliver<model_config>(key, *std::find_if(models.begin(), models.end(), is_enabled));
+}
+
+}  // namespace parley

@@ -1,0 +1,297 @@
+// USER: chat sessions. SESSION and READER answer the askers themselves wherever that is possible.
+#include "actors/impl/user_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+namespace {
+
+std::string key_name(const request_key& key) {
+  return key.route + ' ' + key.key;
+}
+
+error key_mismatch() {
+  return make_error(errc::invalid_input, "idempotency_mismatch",
+                    "This Idempotency-Key was used with another body.");
+}
+
+error too_many_sessions() {
+  return make_error(errc::quota_exceeded, "sessions_max", "You have as many chats as you may.");
+}
+
+}  // namespace
+
+// -- The actors of open sessions ----------------------------------------------------------------
+
+/// Wakes the SESSION if need be. That it is this user's is proved by its loading.
+expected<user_state::open_session*> user_state::reach(session_id wanted,
+                                                      std::optional<session> fresh) {
+  if (auto found = sessions.find(wanted); found != sessions.end()) return &found->second;
+  if (sessions.size() >= parts->limits.sessions_open_max) {
+    error_detail detail;
+    detail.reason = "sessions_open_max";
+    detail.retry_after_s = 1;
+    return make_error(errc::rate_limited, "Too many chats are open at once.", std::move(detail));
+  }
+  open_session entry;
+  entry.holder = parts->start_session(caf::actor_cast<session_parent_actor>(self), id, wanted,
+                                      std::move(fresh));
+  self->monitor(entry.holder);
+  return &sessions.emplace(wanted, std::move(entry)).first->second;
+}
+
+void user_state::tell_sessions(const end_streams& message) {
+  for (auto& [session, entry] : sessions) {
+    ++entry.sent;
+    self->send(entry.holder, message);
+  }
+}
+
+void user_state::give_back(open_session& entry) {
+  running -= std::exchange(entry.running, 0);
+}
+
+void user_state::close_session(session_id closed) {
+  auto found = sessions.find(closed);
+  if (found == sessions.end()) return;
+  give_back(found->second);
+  sessions.erase(found);
+}
+
+void user_state::on_down(const caf::down_msg& down) {
+  for (const auto& [session, entry] : sessions)
+    if (entry.holder.address() == down.source) return close_session(session_id{session});
+}
+
+void user_state::on(const session_idle& message) {
+  auto found = sessions.find(message.session);
+  // A predecessor's farewell, or something is on its way to it.
+  if (found == sessions.end() || message.seen != found->second.sent) return;
+  if (caf::actor_cast<caf::strong_actor_ptr>(found->second.holder) != self->current_sender())
+    return;
+  self->send(found->second.holder, sleep_now{});
+  close_session(message.session);
+}
+
+void user_state::on(const turn_ended& message) {
+  auto found = sessions.find(message.session);
+  if (found == sessions.end() || found->second.running == 0) return;
+  --found->second.running;
+  --running;
+}
+
+// -- Records ------------------------------------------------------------------------------------
+
+caf::result<session> user_state::on(const add_session& message) {
+  TRY_DONE(check_caller(message.who));
+  if (session_count >= parts->limits.sessions_max) return too_many_sessions();
+  session header;
+  message.patch.apply_to(header);
+  header.id = session_id::make();
+  header.owner_id = id;
+  header.created_at = header.updated_at = now();
+  if (!header.title.empty()) header.title_source = title_source::user;
+  return store_then<session>(*this, {create_session{header}}, [this, header] {
+    ++session_count;
+    return header;
+  });
+}
+
+caf::result<page_of<session>> user_state::on(const list_sessions& message) {
+  TRY_DONE(check_caller(message.who));
+  return self->delegate(parts->reader, page_sessions{id, message.page});
+}
+
+caf::result<session> user_state::on(const get_session& message) {
+  TRY_DONE(check_caller(message.who));
+  return self->delegate(parts->reader, read_session{id, message.id});
+}
+
+caf::result<session> user_state::on(const patch_session& message) {
+  TRY_DONE(check_caller(message.who));
+  TRY(auto* entry, reach(message.id));
+  ++entry->sent;
+  return self->delegate(entry->holder, message.change);
+}
+
+// USER hears of it itself: the session no longer counts.
+caf::result<done> user_state::on(const remove_session& message) {
+  TRY_DONE(check_caller(message.who));
+  TRY(auto* entry, reach(message.id));
+  ++entry->sent;
+  auto held = answers.hold<done>(self);
+  self->request(entry->holder, caf::infinite, message.drop)
+      .then(
+          [this, key = held.first, removed = message.id](const done& result) {
+            session_count = std::max<int64_t>(0, session_count - 1);
+            close_session(removed);
+            answers.deliver<done>(key, result);
+          },
+          [this, key = held.first](error& cause) { answers.fail<done>(key, std::move(cause)); });
+  return held.second;
+}
+
+caf::result<page_of<message>> user_state::on(const list_messages& asked) {
+  TRY_DONE(check_caller(asked.who));
+  return self->delegate(parts->reader, page_messages{id, asked.session, asked.page, asked.leaf});
+}
+
+caf::result<message> user_state::on(const get_message& asked) {
+  TRY_DONE(check_caller(asked.who));
+  return self->delegate(parts->reader, read_message{id, asked.session, asked.id});
+}
+
+// -- Turns --------------------------------------------------------------------------------------
+
+caf::result<reply_ticket> user_state::on(const post_message& asked) {
+  TRY_DONE(check_caller(asked.who));
+  auto held = answers.hold<reply_ticket>(self);
+  auto key = held.first;
+  // Shared, so that megabytes of images are copied once, however many steps it takes.
+  auto kept = std::make_shared<post_message>(asked);
+  if (!kept->turn.key) {
+    start(key, kept);
+    return held.second;
+  }
+  self->request(parts->reader, caf::infinite,
+                find_key{id, kept->turn.key->route, kept->turn.key->key})
+      .then(
+          [this, key, kept](const known_key& known) {
+            if (known.made)
+              repeat(key, *kept, *known.made);
+            else
+              start(key, kept);
+          },
+          [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
+  return held.second;
+}
+
+void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked) {
+  auto fail = [&](error cause) { answers.fail<reply_ticket>(key, std::move(cause)); };
+  if (fault) return fail(fault);
+  auto& turn = asked->turn;
+  if (turn.key && !asked->session) {
+    // The same request again while the first one is being stored: its SESSION knows the key.
+    if (auto found = first_turns.find(key_name(*turn.key)); found != first_turns.end()) {
+      if (found->second.body_sha256 != turn.key->body_sha256) return fail(key_mismatch());
+      return start_in(key, found->second.session, std::move(turn));
+    }
+  }
+  if (running >= parts->limits.streams_max) {
+    error_detail detail;
+    detail.reason = "streams_max";
+    detail.retry_after_s = 1;
+    return fail(make_error(errc::rate_limited, "Too many replies are running at once.", detail));
+  }
+  if (asked->session) return start_in(key, *asked->session, std::move(turn));
+  if (session_count >= parts->limits.sessions_max) return fail(too_many_sessions());
+  session fresh;
+  fresh.id = session_id::make();
+  fresh.owner_id = id;
+  fresh.created_at = fresh.updated_at = now();
+  start_first(key, std::move(fresh), std::move(turn));
+}
+
+void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
+  auto entry = reach(target);
+  if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
+  ++(*entry)->sent;
+  ++(*entry)->running;
+  ++running;
+  answers.hand_on<reply_ticket>(key, (*entry)->holder, std::move(turn));
+}
+
+// USER hears of the outcome itself: a session that was stored counts, another one is no more.
+void user_state::start_first(uint64_t key, session fresh, start_turn turn) {
+  auto target = fresh.id;
+  auto entry = reach(target, std::move(fresh));
+  if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
+  ++(*entry)->sent;
+  ++(*entry)->running;
+  ++running;
+  ++session_count;
+  std::string first_key;
+  if (turn.key) {
+    first_key = key_name(*turn.key);
+    first_turns[first_key] = {turn.key->body_sha256, target};
+  }
+  auto holder = (*entry)->holder;
+  self->request(holder, caf::infinite, std::move(turn))
+      .then(
+          [this, key, first_key](reply_ticket& ticket) {
+            first_turns.erase(first_key);
+            answers.deliver<reply_ticket>(key, std::move(ticket));
+          },
+          [this, key, first_key, target, holder](error& cause) {
+            first_turns.erase(first_key);
+            --session_count;
+            close_session(target);
+            self->send_exit(holder, caf::exit_reason::user_shutdown);
+            answers.fail<reply_ticket>(key, std::move(cause));
+          });
+}
+
+/// The key made a reply before: that one is followed, or only named if nobody wants to follow.
+void user_state::repeat(uint64_t key, const post_message& asked, const remember_key& made) {
+  if (made.body_sha256 != asked.turn.key->body_sha256)
+    return answers.fail<reply_ticket>(key, key_mismatch());
+  if (asked.turn.follow)
+    return hand_to_session(key, made.session, {made.message, *asked.turn.follow});
+  self->request(parts->reader, caf::infinite, read_message{id, made.session, made.message})
+      .then(
+          [this, key](const message& reply) {
+            auto entry = reach(reply.session_id);
+            if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
+            reply_ticket ticket;
+            ticket.session = reply.session_id;
+            ticket.user_message = reply.parent_id.value_or(message_id{});
+            ticket.message = reply.id;
+            ticket.holder = (*entry)->holder;
+            ticket.is_stored = reply.status != message_status::streaming;
+            answers.deliver<reply_ticket>(key, std::move(ticket));
+          },
+          [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
+}
+
+void user_state::hand_to_session(uint64_t key, session_id target, follow_reply question) {
+  auto entry = reach(target);
+  if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
+  ++(*entry)->sent;
+  answers.hand_on<reply_ticket>(key, (*entry)->holder, std::move(question));
+}
+
+caf::result<reply_ticket> user_state::on(const join_reply& asked) {
+  TRY_DONE(check_caller(asked.who));
+  auto held = answers.hold<reply_ticket>(self);
+  self->request(parts->reader, caf::infinite, read_message{id, {}, asked.message})
+      .then(
+          [this, key = held.first, follow = asked.follow](const message& reply) {
+            hand_to_session(key, reply.session_id, {reply.id, follow});
+          },
+          [this, key = held.first](error& cause) {
+            answers.fail<reply_ticket>(key, std::move(cause));
+          });
+  return held.second;
+}
+
+caf::result<done> user_state::on(const stop_turn& asked) {
+  TRY_DONE(check_caller(asked.who));
+  if (!asked.session.is_none()) {
+    TRY(auto* entry, reach(asked.session));
+    ++entry->sent;
+    return self->delegate(entry->holder, stop_reply{asked.message});
+  }
+  auto held = answers.hold<done>(self);
+  self->request(parts->reader, caf::infinite, read_message{id, {}, asked.message})
+      .then(
+          [this, key = held.first](const message& reply) {
+            auto entry = reach(reply.session_id);
+            if (!entry) return answers.fail<done>(key, std::move(entry.error()));
+            ++(*entry)->sent;
+            answers.hand_on<done>(key, (*entry)->holder, stop_reply{reply.id});
+          },
+          [this, key = held.first](error& cause) { answers.fail<done>(key, std::move(cause)); });
+  return held.second;
+}
+
+}  // namespace parley

@@ -1,0 +1,152 @@
+/// The state of a USER actor: one `on` for each row of its table, spread over user_*.cpp.
+#pragma once
+
+#include "actors/impl/account_rules.hpp"
+#include "actors/impl/store_then.hpp"
+#include "actors/impl/user_actor.hpp"
+#include "base/refresh_token.hpp"
+
+namespace parley {
+
+struct user_state {
+  static inline const char* name = "user";
+  explicit user_state(user_actor::pointer actor) : self(actor) {}
+  ~user_state();
+
+  void begin(user_id user, std::shared_ptr<const user_parts> given, user_parent_actor above);
+
+  // user_logins.cpp
+  caf::result<login_ticket> on(const log_in& message);
+  caf::result<login_ticket> on(const open_login& message);
+  caf::result<login_ticket> on(const refresh_login& message);
+  caf::result<done> on(const log_out& message);
+  caf::result<login_list> on(const list_logins& message);
+  caf::result<done> on(const end_login& message);
+  caf::result<done> on(const change_password& message);
+
+  // user_account.cpp
+  caf::result<done> on(const admit& message);
+  caf::result<user> on(const get_account& message);
+  caf::result<user> on(const change_account& message);
+  caf::result<done> on(const leave& message);
+  caf::result<user> on(const alter_account& message);
+  caf::result<done> on(const remove_account& message);
+  caf::result<user_settings> on(const get_settings& message);
+  caf::result<user_settings> on(const change_settings& message);
+
+  // user_models.cpp
+  caf::result<model_list> on(const list_models& message);
+  caf::result<model_config> on(const get_model& message);
+  caf::result<model_config> on(const add_model& message);
+  caf::result<model_config> on(const change_model& message);
+  caf::result<done> on(const drop_model& message);
+  caf::result<model_config> on(const find_model& message);
+
+  // user_sessions.cpp
+  caf::result<session> on(const add_session& message);
+  caf::result<page_of<session>> on(const list_sessions& message);
+  caf::result<session> on(const get_session& message);
+  caf::result<session> on(const patch_session& message);
+  caf::result<done> on(const remove_session& message);
+  caf::result<page_of<message>> on(const list_messages& asked);
+  caf::result<message> on(const get_message& asked);
+  caf::result<reply_ticket> on(const post_message& asked);
+  caf::result<reply_ticket> on(const join_reply& asked);
+  caf::result<done> on(const stop_turn& asked);
+  void on(const session_idle& message);
+  void on(const turn_ended& message);
+  void on_down(const caf::down_msg& down);
+
+  // user_actor.cpp
+  void on(const idle_check& message);
+  void on(const sleep_now& message);
+
+  const storage_actor& storage() const { return parts->storage; }
+  instant now() const { return parts->clock->now(); }
+
+  user_actor::pointer self;
+  held_answers answers;
+
+ private:
+  struct open_session {
+    session_actor holder;
+    uint64_t sent = 0;  ///< messages, for the handshake of session_idle
+    int running = 0;    ///< turns granted
+  };
+  /// A first turn on its way to a session that is not stored yet.
+  struct first_turn {
+    std::string body_sha256;
+    session_id session;
+  };
+  struct proven_password {
+    std::string hash;
+    int64_t token_version = 0;
+  };
+  struct password_change {
+    login_id login;
+    int64_t token_version = 0;
+    secret_text next;
+  };
+
+  enum class while_password_must_change : uint8_t { refused = 1, allowed };
+
+  // user_actor.cpp
+  void load();
+  /// Ends as soon as what waits has its answer.
+  void end_soon();
+  expected<void> check_present() const;
+  expected<void> check_caller(
+      const caller& who, while_password_must_change rule = while_password_must_change::refused);
+
+  // user_logins.cpp
+  void finish_log_in(uint64_t key, const client& from, const proven_password& proven,
+                     const password_verdict& verdict);
+  void open(uint64_t key, user changed, const client& from);
+  login_ticket ticket_of(const login& entry, refresh_token token) const;
+  void judge_spent_token(uint64_t key, const spent_token& found);
+  const login* find_login(login_id id) const;
+  /// Forgets them, and ends their streams.
+  void forget_logins(const std::function<bool(const login&)>& is_ended);
+  caf::result<done> erase_login(login_id id);
+  void hash_next(uint64_t key, password_change wanted);
+  void store_password(uint64_t key, const password_change& wanted, std::string hash);
+
+  // user_account.cpp
+  caf::result<done> erase();
+
+  // user_models.cpp
+  void find_default_model(uint64_t key);
+  void find_only_model(uint64_t key, error otherwise);
+
+  // user_sessions.cpp
+  expected<open_session*> reach(session_id wanted, std::optional<session> fresh = std::nullopt);
+  void tell_sessions(const end_streams& message);
+  void give_back(open_session& entry);
+  void close_session(session_id closed);
+  void start(uint64_t key, const std::shared_ptr<post_message>& asked);
+  void start_in(uint64_t key, session_id target, start_turn turn);
+  void start_first(uint64_t key, session fresh, start_turn turn);
+  void repeat(uint64_t key, const post_message& asked, const remember_key& made);
+  void hand_to_session(uint64_t key, session_id target, follow_reply question);
+
+  user_id id;
+  std::shared_ptr<const user_parts> parts;
+  user_parent_actor parent;
+
+  error fault;  ///< why there is no account here: absent, or not loaded
+  bool is_ending = false;
+  user account;
+  std::vector<login> logins;
+  std::vector<model_config> models;
+  user_settings settings;
+  int64_t session_count = 0;
+
+  std::unordered_map<session_id, open_session> sessions;
+  std::map<std::string, first_turn> first_turns;  ///< by route and Idempotency-Key
+  int running = 0;                                ///< turns of all sessions
+  int wrong_passwords = 0;                        ///< in a row, in change_password
+  instant last_wrong_password;
+  caf::actor_clock::time_point last_used{};
+};
+
+}  // namespace parley
