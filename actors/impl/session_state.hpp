@@ -30,9 +30,10 @@ struct reply {
     kept,       ///< stored whole
   };
 
-  reply(reply_start start, const token_meter& counting) : log(std::move(start)), meter(counting) {}
-  explicit reply(reply_log stored, const token_meter& counting)
-      : log(std::move(stored)), meter(counting), at(phase::kept) {}
+  reply(reply_start start, token_meter counting)
+      : log(std::move(start)), meter(std::move(counting)) {}
+  reply(reply_log stored, token_meter counting)
+      : log(std::move(stored)), meter(std::move(counting)), at(phase::kept) {}
 
   message_id id() const { return log.start().message_id; }
   bool is_running() const { return at != phase::kept; }
