@@ -56,6 +56,8 @@ void session_state::load() {
                if (code_of(cause) != errc::not_found) return self_->quit(cause);
                is_dropped_ = true;
                self_->send(parts_.parent, session_idle{parts_.id, seen_});
+               // USER has sent something meanwhile, so it will not let go yet.
+               schedule_check();
              });
 }
 
