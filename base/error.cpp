@@ -68,7 +68,7 @@ errc code_of(const error& e) {
 }
 
 std::string sentence_of(const error& e) {
-  if (is_ours(e) && e.context().match_element<std::string>(0)) {
+  if (is_ours(e) && !e.context().empty() && e.context().match_element<std::string>(0)) {
     if (auto& sentence = e.context().get_as<std::string>(0); !sentence.empty()) return sentence;
   }
   return std::string{sentences[static_cast<size_t>(code_of(e)) - 1]};

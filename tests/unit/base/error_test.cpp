@@ -18,6 +18,8 @@ TEST_CASE("an error carries code, sentence and details") {
 TEST_CASE("the first code is not CAF's no-error") {
   CHECK(static_cast<bool>(make_error(errc::malformed)));
   CHECK(code_of(make_error(errc::malformed)) == errc::malformed);
+  CHECK_FALSE(sentence_of(make_error(errc::malformed)).empty());
+  CHECK(describe(make_error(errc::not_found)).starts_with("not_found: "));
 }
 
 TEST_CASE("errors of CAF are mapped") {
