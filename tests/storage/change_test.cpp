@@ -1,0 +1,372 @@
+// Every change of schema/change.hpp against a real database.
+#include <set>
+
+#include "storage/rows.hpp"
+#include "tests/storage/stored.hpp"
+
+using namespace parley;
+using namespace parley::storage;
+
+namespace {
+
+template <class Record>
+void check_columns(stored& db, const std::string& table, std::set<std::string> beside = {}) {
+  std::set<std::string> columns;
+  auto q = db.reader().prepare("SELECT name FROM pragma_table_info(?)");
+  q.bind(table);
+  while (stored::must(q.step())) columns.insert(std::string{q.text(0)});
+  each_stored<Record>([&](const auto& f) { beside.insert(std::string{f.column}); });
+  INFO(table);
+  CHECK(columns == beside);
+}
+
+}  // namespace
+
+TEST_CASE("stored fields and columns are the same") {
+  stored db;
+  check_columns<user>(db, "users");
+  check_columns<login>(db, "logins");
+  check_columns<model_config>(db, "model_configs");
+  check_columns<session>(db, "sessions");
+  check_columns<message>(db, "messages", {"seq"});
+}
+
+TEST_CASE("accounts: names are unique without regard to case") {
+  stored db;
+  auto ada = db.add_user("Ada", role::admin);
+  CHECK(is_fault(db.store(create_user{make_user("aDA"), false}), errc::conflict, "username_taken"));
+  CHECK(is_fault(db.store(create_user{make_user("bob"), true}), errc::conflict, "not_first"));
+  CHECK(is_fault(db.store(create_user{ada, false}), errc::conflict));
+  CHECK(db.get(find_username{"ADA"}).id == ada.id);
+  CHECK_FALSE(db.get(find_username{"bob"}).id);
+  ada.display_name = "Ada L.";
+  ada.must_change_password = true;
+  ada.last_login_at = instant{5};
+  db.put(update_user{ada});
+  auto loaded = db.get(load_user{ada.id}).account;
+  CHECK(loaded.display_name == "Ada L.");
+  CHECK(loaded.must_change_password);
+  CHECK(loaded.last_login_at == instant{5});
+  CHECK(loaded.password_hash == ada.password_hash);
+  CHECK(is_fault(db.store(update_user{make_user("ghost", role::admin)}), errc::not_found));
+}
+
+TEST_CASE("accounts: the last active ADMIN stays") {
+  stored db;
+  auto first = db.add_user("first", role::admin);
+  auto demoted = first;
+  demoted.role = role::user;
+  CHECK(is_fault(db.store(update_user{demoted}), errc::conflict, "last_admin"));
+  CHECK(is_fault(db.store(erase_user{first.id}), errc::conflict, "last_admin"));
+  auto second = db.add_user("second", role::admin);
+  second.status = user_status::disabled;
+  db.put(update_user{second});
+  CHECK(is_fault(db.store(erase_user{first.id}), errc::conflict, "last_admin"));
+  second.status = user_status::active;
+  db.put(update_user{second});
+  db.put(erase_user{first.id});
+  CHECK(is_fault(db.store(erase_user{second.id}), errc::conflict, "last_admin"));
+}
+
+TEST_CASE("an erased account is absent for every question and its name is free") {
+  stored db;
+  db.add_user("root", role::admin);
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto hello = make_message(chat.id, {}, "hello");
+  db.put(create_message{hello});
+  db.put(create_model{make_model(ada.id, "mine")});
+  db.put(put_user_settings{ada.id, {}});
+  db.put(create_login{{login_id::make(), ada.id, {}, {}, {}, "::1", "ua", "h"}});
+  db.put(remember_key{ada.id, "/r", "k", "sha", chat.id, hello.id, start_of_test});
+  db.put(erase_user{ada.id});
+  CHECK(db.count("logins") + db.count("model_configs") + db.count("user_settings") +
+            db.count("idempotency_keys") ==
+        0);
+  CHECK_FALSE(db.get(find_username{"ada"}).id);
+  CHECK(is_fault(db.ask(load_user{ada.id}).error(), errc::not_found));
+  CHECK(is_fault(db.ask(read_session{ada.id, chat.id}).error(), errc::not_found));
+  CHECK(is_fault(db.ask(load_session{ada.id, chat.id}).error(), errc::not_found));
+  CHECK(is_fault(db.ask(read_message{ada.id, {}, hello.id}).error(), errc::not_found));
+  CHECK(is_fault(db.ask(page_messages{ada.id, chat.id, {}, {}}).error(), errc::not_found));
+  CHECK(db.get(page_sessions{ada.id, {}}).items.empty());
+  CHECK(db.get(list_accounts{{}, ""}).items.size() == 1);
+  CHECK(is_fault(db.store(update_user{ada}), errc::not_found));
+  CHECK(is_fault(db.store(erase_user{ada.id}), errc::not_found));
+  CHECK(is_fault(db.store(create_session{make_session(ada.id)}), errc::not_found));
+  CHECK(is_fault(db.store(create_message{make_message(chat.id, hello.id, "x")}), errc::not_found));
+  CHECK(is_fault(db.store(create_model{make_model(ada.id, "m")}), errc::not_found));
+  CHECK(is_fault(db.store(put_user_settings{ada.id, {}}), errc::not_found));
+  db.add_user("ADA");
+}
+
+TEST_CASE("a sweep removes what an erased account left, batch by batch, also after a restart") {
+  stored db;
+  db.add_user("root", role::admin);
+  auto ada = db.add_user("ada");
+  for (int s = 0; s < 2; ++s) {
+    auto chat = db.add_session(ada.id);
+    std::optional<message_id> parent;
+    for (int i = 0; i < 150; ++i) {
+      auto entry = make_message(chat.id, parent, "text");
+      db.put(create_message{entry});
+      parent = entry.id;
+    }
+  }
+  db.put(erase_user{ada.id});
+  auto sweep_in = [](connection& on) {
+    auto writing = stored::must(transaction::begin(on, transaction::kind::write));
+    auto swept = stored::must(sweep_rows(on, start_of_test, 100));
+    stored::must_commit(writing);
+    return swept;
+  };
+  auto first = sweep_in(db.writer());
+  CHECK(first.rows <= 100);
+  CHECK(first.has_more);
+  CHECK(db.count("messages") == 200);
+  auto folder = db.folder() / "data";
+  db.close();
+  auto files = stored::must(database::open({.directory = folder}));
+  auto writer = stored::must(files->open_writer());
+  int batches = 0;
+  while (sweep_in(*writer).has_more) REQUIRE(++batches < 10);
+  for (auto table : {"messages", "sessions"}) {
+    auto q = writer->prepare("SELECT COUNT(*) FROM " + std::string{table});
+    CHECK(stored::must(q.number()) == 0);
+  }
+  CHECK(stored::must(writer->prepare("SELECT COUNT(*) FROM users").number()) == 1);
+}
+
+TEST_CASE("a sweep drops keys, logins and spent tokens that are too old") {
+  stored db;
+  auto ada = db.add_user("ada");
+  login old{login_id::make(), ada.id, {}, {}, start_of_test, "::1", "ua", "h1"};
+  login kept{login_id::make(),
+             ada.id,
+             {},
+             start_of_test,
+             start_of_test + std::chrono::hours{1000},
+             "::1",
+             "ua",
+             "h2"};
+  db.put(create_login{old});
+  db.put(create_login{kept});
+  db.put(rotate_login{kept, "spent"});
+  db.put(remember_key{ada.id, "/r", "k", "sha", {}, {}, start_of_test});
+  auto sweep_at = [&](instant now) {
+    auto writing = stored::must(transaction::begin(db.writer(), transaction::kind::write));
+    auto swept = stored::must(sweep_rows(db.writer(), now));
+    stored::must_commit(writing);
+    return swept.rows;
+  };
+  CHECK(sweep_at(start_of_test + std::chrono::hours{23}) == 0);
+  CHECK(sweep_at(start_of_test + std::chrono::hours{25}) == 2);
+  CHECK(db.count("logins") == 1);
+  CHECK(sweep_at(start_of_test + std::chrono::hours{31 * 24}) == 1);
+  CHECK(db.count("spent_refresh_tokens") == 0);
+}
+
+TEST_CASE("logins rotate, and a spent refresh token is recognised by its owner alone") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto eve = db.add_user("eve");
+  login entry{login_id::make(), ada.id, {1}, {2}, {3}, "::1", "browser", "hash-1"};
+  db.put(create_login{entry});
+  entry.refresh_hash = "hash-2";
+  entry.last_used_at = {9};
+  db.put(rotate_login{entry, "hash-1"});
+  auto spent = db.get(find_spent_token{ada.id, "hash-1"});
+  CHECK(spent.login == entry.id);
+  CHECK(spent.spent_at == instant{9});
+  CHECK_FALSE(db.get(find_spent_token{eve.id, "hash-1"}).login);
+  CHECK_FALSE(db.get(find_spent_token{ada.id, "hash-2"}).login);
+  CHECK(db.get(load_user{ada.id}).logins.at(0).refresh_hash == "hash-2");
+  auto foreign = entry;
+  foreign.owner_id = eve.id;
+  CHECK(is_fault(db.store(rotate_login{foreign, "x"}), errc::not_found));
+  login other{login_id::make(), ada.id, {}, {}, {}, "::1", "cli", "hash-3"};
+  db.put(create_login{other});
+  db.put(erase_logins{eve.id, entry.id, {}});
+  CHECK(db.count("logins") == 2);
+  db.put(erase_logins{ada.id, {}, other.id});
+  REQUIRE(db.get(load_user{ada.id}).logins.size() == 1);
+  CHECK(db.get(load_user{ada.id}).logins[0].id == other.id);
+  CHECK(db.count("spent_refresh_tokens") == 0);
+  db.put(erase_logins{ada.id, other.id, {}});
+  CHECK(db.count("logins") == 0);
+}
+
+TEST_CASE("settings are replaced as a whole") {
+  stored db;
+  auto ada = db.add_user("ada");
+  user_settings personal;
+  personal.language = "de";
+  personal.ui.text = R"({"wide":true})";
+  db.put(put_user_settings{ada.id, personal});
+  personal.language.reset();
+  personal.theme = "dark";
+  db.put(put_user_settings{ada.id, personal});
+  auto loaded = db.get(load_user{ada.id}).settings;
+  CHECK_FALSE(loaded.language);
+  CHECK(loaded.theme == "dark");
+  CHECK(loaded.ui == personal.ui);
+  CHECK(db.get(load_system{}).settings.registration == registration::closed);
+  system_settings all;
+  all.version = 7;
+  all.registration = registration::open;
+  db.put(put_system_settings{all});
+  CHECK(db.get(load_system{}).settings.version == 7);
+  CHECK(db.get(load_system{}).settings.registration == registration::open);
+}
+
+TEST_CASE("models: names are unique for each owner, chats outlive them") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto mine = make_model(ada.id, "fast");
+  auto system = make_model({}, "fast");
+  db.put(create_model{mine});
+  db.put(create_model{system});
+  CHECK(is_fault(db.store(create_model{make_model(ada.id, "fast")}), errc::conflict, "name_taken"));
+  CHECK(is_fault(db.store(create_model{make_model({}, "fast")}), errc::conflict, "name_taken"));
+  auto taken = mine;
+  taken.owner_id.reset();
+  CHECK(is_fault(db.store(update_model{taken}), errc::not_found));
+  mine.max_tokens = 77;
+  db.put(update_model{mine});
+  auto loaded = db.get(load_user{ada.id}).models.at(0);
+  CHECK(loaded.max_tokens == 77);
+  CHECK(loaded.params.temperature == 0.25);
+  CHECK(loaded.params.stop == mine.params.stop);
+  CHECK(loaded.sealed_key == mine.sealed_key);
+  CHECK(db.get(load_system{}).models.at(0).id == system.id);
+
+  auto chat = make_session(ada.id);
+  chat.model_id = mine.id;
+  db.put(create_session{chat});
+  auto entry = make_message(chat.id, {}, "hi");
+  entry.model_id = mine.id;
+  entry.model_name = "fast";
+  db.put(create_message{entry});
+  CHECK(db.get(read_message{ada.id, {}, entry.id}).model_id == mine.id);
+  db.put(erase_model{mine.id});
+  CHECK_FALSE(db.get(read_session{ada.id, chat.id}).model_id);
+  auto left = db.get(read_message{ada.id, {}, entry.id});
+  CHECK_FALSE(left.model_id);
+  CHECK(left.model_name == "fast");
+  // A session actor that has not heard of it yet must not fail its turn.
+  db.put(update_session{chat});
+  db.put(finish_message{entry});
+  CHECK(is_fault(db.store(erase_model{mine.id}), errc::not_found));
+}
+
+TEST_CASE("messages: whole records come back, parents are of the same session") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto other = db.add_session(ada.id);
+  auto question = make_message(chat.id, {}, "what?\n\"quoted\" \xE2\x82\xAC");
+  auto& image = question.parts.emplace_back();
+  image.type = part_type::image;
+  image.url = "data:image/png;base64,AAAA";
+  db.put(create_message{question});
+  CHECK(is_fault(db.store(create_message{question}), errc::conflict));
+  auto foreign = make_message(other.id, question.id, "x");
+  CHECK(is_fault(db.store(create_message{foreign}), errc::not_found));
+  auto reply = make_reply(chat.id, question.id);
+  db.put(create_message{reply});
+  db.put(append_chunk{reply.id, 6, 0, part_type::reasoning, "think"});
+  db.put(append_chunk{reply.id, 10, 1, part_type::text, "ans"});
+  db.put(append_chunk{reply.id, 13, 1, part_type::text, "wer"});
+  CHECK(is_fault(db.store(append_chunk{reply.id, 13, 1, part_type::text, "x"}), errc::conflict));
+  auto running = db.get(read_message{ada.id, chat.id, reply.id});
+  REQUIRE(running.parts.size() == 2);
+  CHECK(running.parts[0].type == part_type::reasoning);
+  CHECK(running.parts[0].text == "think");
+  CHECK(content_of(running.parts) == "answer");
+  CHECK(is_fault(db.ask(read_message{ada.id, other.id, reply.id}).error(), errc::not_found));
+
+  reply.status = message_status::complete;
+  reply.parts.emplace_back().text = "whole";
+  reply.usage = usage{10, 20, 5, {}, usage_source::counted};
+  reply.timing = reply_timing{100, 900};
+  reply.context = context_used{30, 8192, 2, 1};
+  reply.error = message_error{"provider_failed", "reset", "It broke."};
+  db.put(finish_message{reply});
+  CHECK(db.count("reply_chunks") == 0);
+  auto whole = db.get(read_message{ada.id, {}, reply.id});
+  CHECK(json_of(whole) == json_of(reply));
+  CHECK(json_of(db.get(read_message{ada.id, {}, question.id})) == json_of(question));
+  CHECK(
+      is_fault(db.store(append_chunk{reply.id, 99, 0, part_type::text, "late"}), errc::not_found));
+  auto list = db.get(read_messages{ada.id, chat.id, {reply.id, message_id::make(), question.id}});
+  REQUIRE(list.items.size() == 2);
+  CHECK(list.items[0].id == reply.id);
+  auto state = db.get(load_session{ada.id, chat.id});
+  REQUIRE(state.messages.size() == 2);
+  CHECK(state.messages[0].parent_id.is_none());
+  CHECK(state.messages[1].parent_id == question.id);
+  CHECK(state.messages[1].status == message_status::complete);
+  CHECK(state.messages[1].tokens == 3);
+  db.put(erase_session{chat.id});
+  CHECK(db.count("messages") == 0);
+  CHECK(is_fault(db.store(erase_session{chat.id}), errc::not_found));
+  CHECK(is_fault(db.store(finish_message{reply}), errc::not_found));
+}
+
+TEST_CASE("what a provider sent is stored even if it is no UTF-8") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto entry = make_message(chat.id, {}, "cut \xE2\x82");
+  db.put(create_message{entry});
+  CHECK(content_of(db.get(read_message{ada.id, {}, entry.id}).parts) == "cut \xEF\xBF\xBD");
+}
+
+TEST_CASE("an idempotency key is remembered once, for a day") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto eve = db.add_user("eve");
+  remember_key made{ada.id,       "POST /x", "k1", "sha", session_id::make(), message_id::make(),
+                    start_of_test};
+  db.put(made);
+  CHECK(is_fault(db.store(made), errc::conflict));
+  auto known = db.get(find_key{ada.id, "POST /x", "k1"}).made;
+  REQUIRE(known);
+  CHECK(known->body_sha256 == "sha");
+  CHECK(known->session == made.session);
+  CHECK(known->message == made.message);
+  CHECK_FALSE(db.get(find_key{eve.id, "POST /x", "k1"}).made);
+  CHECK_FALSE(db.get(find_key{ada.id, "POST /y", "k1"}).made);
+  db.now = start_of_test + std::chrono::hours{25};
+  CHECK_FALSE(db.get(find_key{ada.id, "POST /x", "k1"}).made);
+  made.created_at = db.now;
+  db.put(made);
+}
+
+TEST_CASE("a full disk is told from a broken one, and nothing of the unit stays") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto pages = stored::must(db.writer().prepare("PRAGMA page_count").number()).value_or(0);
+  auto limit = [&](int64_t most) {
+    REQUIRE(db.writer().run_script("PRAGMA max_page_count = " + std::to_string(most)));
+  };
+  limit(pages + 2);
+  auto big = make_message(chat.id, {}, std::string(100'000, 'x'));
+  CHECK(is_fault(db.store(create_message{big}), errc::storage_full));
+  CHECK(db.count("messages") == 0);
+  CHECK_FALSE(db.writer().is_suspect());
+  limit(1'000'000);
+  db.put(create_message{big});
+}
+
+TEST_CASE("a writer that another one keeps waiting says when to come again") {
+  stored db;
+  auto other = stored::must(
+      connection::open({db.files().path().string(), true, std::chrono::milliseconds{20}}));
+  auto held = stored::must(transaction::begin(db.writer(), transaction::kind::write));
+  auto refused = transaction::begin(*other, transaction::kind::write);
+  REQUIRE_FALSE(refused);
+  CHECK(is_fault(refused.error(), errc::unavailable, "storage_busy"));
+  CHECK(detail_of(refused.error()).retry_after_s == 1);
+}
