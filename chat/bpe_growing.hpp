@@ -21,7 +21,8 @@ class bpe_growing {
   /// `text` may begin or end within a code point.
   void append(std::string_view text);
   /// The same as engine.count() of all that was appended. Costs what was appended since the last
-  /// call and two pieces.
+  /// call and two pieces; should one of them be endless (ten thousand dashes), that whole piece, so
+  /// who receives such a reply asks each second rather than each delta.
   uint64_t count();
 
  private:

@@ -172,6 +172,15 @@ bool token_counter::has(token_vocabulary vocabulary) const {
   return engine(vocabulary) != nullptr;
 }
 
+token_rule token_counter::rule_of(std::string_view model,
+                                  const token_calibration& calibration) const {
+  auto rule = token_rule_of(model, calibration);
+  if (has(rule.vocabulary)) return rule;
+  rule.is_estimated = true;
+  rule.guard = std::max(rule.guard, byte_estimate_guard);
+  return rule;
+}
+
 token_count token_counter::count_content(token_vocabulary vocabulary, std::string_view text) const {
   if (auto exact = engine(vocabulary))
     return {.tokens = exact->count(text), .vocabulary = vocabulary, .is_estimated = false};

@@ -136,6 +136,9 @@ class token_counter {
   /// The engine of a vocabulary, null if has() is false.
   const bpe* engine(token_vocabulary vocabulary) const;
 
+  /// token_rule_of, with the wider guard of the byte estimate where the table is missing.
+  token_rule rule_of(std::string_view model, const token_calibration& calibration = {}) const;
+
   /// The text alone, the rule's factor applied.
   token_count count(const token_rule& rule, std::string_view text) const;
   /// The text, the role and the name, and what the provider adds for each message.

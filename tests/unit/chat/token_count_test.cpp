@@ -50,6 +50,11 @@ TEST_CASE("without tables a count is estimated from bytes and says so") {
     CHECK((head.size() == text.size() || (text[head.size()] & 0xc0) != 0x80));
   }
   CHECK(counter.cut(rule, text, 100).size() == text.size());
+  CHECK(counter.rule_of("gpt-4o").is_estimated);
+  CHECK(counter.rule_of("gpt-4o").guard == 0.5);
+  token_counter exact{vocabulary_folder};
+  CHECK_FALSE(exact.rule_of("gpt-4o").is_estimated);
+  CHECK(exact.rule_of("gpt-4o").guard == 0.0);
 }
 
 TEST_CASE("a folder without tables is a fault, not a failure") {
