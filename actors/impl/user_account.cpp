@@ -41,7 +41,7 @@ caf::result<done> user_state::erase() {
     fault = make_error(errc::not_found);
     tell_sessions(end_streams{});
     logins.clear();
-    end_soon();
+    end_after(absent_linger);
     return done{};
   });
 }

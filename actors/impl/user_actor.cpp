@@ -35,13 +35,16 @@ void user_state::load() {
             auto is_absent = code_of(cause) == errc::not_found;
             if (!is_absent) log_error("user.not_loaded", {{"user", id}, {"cause", cause}});
             fault = is_absent ? cause : make_error(errc::unavailable);
-            end_soon();
+            end_after(is_absent ? absent_linger : std::chrono::milliseconds{0});
           });
 }
 
-void user_state::end_soon() {
+void user_state::end_after(std::chrono::milliseconds delay) {
   if (std::exchange(is_ending, true)) return;
-  self->send(self, sleep_now{});
+  if (delay.count() == 0)
+    self->send(self, sleep_now{});
+  else
+    self->delayed_send(self, delay, sleep_now{});
 }
 
 expected<void> user_state::check_present() const {
@@ -76,7 +79,7 @@ void user_state::on(const idle_check&) {
 // Comes twice: from DIRECTORY, and from the actor itself behind all that waited then. What comes
 // later finds the actor down, and EDGE asks DIRECTORY again.
 void user_state::on(const sleep_now&) {
-  if (!is_ending) return end_soon();
+  if (!is_ending) return end_after({});
   if (answers.size() == 0) return self->quit();
   self->delayed_send(self, std::chrono::milliseconds{50}, sleep_now{});
 }

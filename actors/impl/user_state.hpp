@@ -8,6 +8,10 @@
 
 namespace parley {
 
+/// An absent account refuses that long, so that whoever was just told its handle hears the reason,
+/// and repeated questions don't each go to READER.
+constexpr std::chrono::milliseconds absent_linger{5'000};
+
 struct user_state {
   static inline const char* name = "user";
   explicit user_state(user_actor::pointer actor) : self(actor) {}
@@ -92,8 +96,8 @@ struct user_state {
 
   // user_actor.cpp
   void load();
-  /// Ends as soon as what waits has its answer.
-  void end_soon();
+  /// Ends as soon as what waits has its answer; with a delay what comes until then as well.
+  void end_after(std::chrono::milliseconds delay);
   expected<void> check_present() const;
   expected<void> check_caller(
       const caller& who, while_password_must_change rule = while_password_must_change::refused);
