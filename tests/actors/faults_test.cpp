@@ -1,0 +1,78 @@
+// A handler that throws costs the request it served: its asker gets an error, the next one is
+// served. Tried for each row of the tables.
+#include <catch2/catch.hpp>
+
+#include "tests/support/account_world.hpp"
+#include "tests/support/table_rows.hpp"
+
+using namespace parley;
+using namespace parley::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Sends M so that its handler throws; whoever asked gets an error.
+template <class Row, class Handle>
+void fail_row(actor_world& world, const Handle& actor, std::string_view name) {
+  using message_type = typename Row::message;
+  INFO(typeid(message_type).name());
+  fail_next<message_type>(name);
+  if constexpr (std::is_void_v<typename Row::answer>) {
+    world.self->send(actor, message_type{});
+    world.run();
+  } else {
+    auto answer = world.ask<typename Row::answer>(actor, message_type{});
+    REQUIRE_FALSE(answer);
+    auto code = code_of(answer.error());
+    CHECK((code == errc::internal || code == errc::unavailable));
+  }
+  CHECK(handler_fault_hook.load() == nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("USER: an exception in any row costs one request") {
+  account_world world;
+  auto account = world.add_user("ada", role::admin);
+  auto who = world.caller_of(world.log_in("ada"));
+  each_row<user_actor>([&](auto row) {
+    fail_row<decltype(row)>(world, world.user_of(account.id), "user");
+    CHECK(world.ask<done>(world.user_of(account.id), admit{who}));
+  });
+}
+
+TEST_CASE("DIRECTORY: an exception in any row costs one request") {
+  account_world world;
+  auto account = world.add_user("ada", role::admin);
+  each_row<directory_actor>([&](auto row) {
+    auto before = world.user_of(account.id);
+    fail_row<decltype(row)>(world, world.directory(), "directory");
+    world.advance(61s);
+    auto after = world.user_of(account.id);
+    CHECK(after != before);
+    CHECK_NOTHROW(world.log_in("ada"));
+  });
+}
+
+TEST_CASE("ADMIN: an exception in any row costs one request") {
+  account_world world;
+  world.add_user("ada", role::admin);
+  each_row<admin_actor>([&](auto row) {
+    fail_row<decltype(row)>(world, world.admin(), "admin");
+    world.advance(61s);
+    CHECK_FALSE(world.ask<login_methods>(world.admin(), get_methods{})->needs_setup);
+    // It has met the DIRECTORY again.
+    auto absent = world.ask<user>(world.admin(), change_user{user_id::make(), {}});
+    CHECK(code_of(absent.error()) == errc::not_found);
+  });
+}
+
+TEST_CASE("HASHER: an exception in any row, of pool or worker, costs one request") {
+  account_world world;
+  auto name = GENERATE("hasher", "hash_worker");
+  each_row<hasher_actor>([&](auto row) {
+    fail_row<decltype(row)>(world, world.hasher(), name);
+    world.advance(61s);
+    CHECK(world.ask<hashed_password>(world.hasher(), hash_password{secret_text{"a password"}}));
+  });
+}

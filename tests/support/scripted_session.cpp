@@ -1,0 +1,93 @@
+#include "tests/support/scripted_session.hpp"
+
+namespace parley::tests {
+
+namespace {
+
+struct state_of_script {
+  static inline const char* name = "scripted_session";
+  explicit state_of_script(session_actor::pointer actor) : self(actor) {}
+
+  session_record& record() {
+    auto& entry = script->records[id];
+    return entry;
+  }
+  reply_ticket ticket(message_id message) {
+    return {id, {}, message, caf::actor_cast<session_actor>(self), false};
+  }
+
+  caf::result<reply_ticket> on(const start_turn& turn) {
+    ++record().got;
+    record().turns.push_back(turn);
+    if (script->holds_turns) return held.hold<reply_ticket>(self).second;
+    if (script->fail_turn) return script->fail_turn;
+    return ticket(message_id::make());
+  }
+  caf::result<reply_ticket> on(const follow_reply& asked) {
+    ++record().got;
+    record().follows.push_back(asked);
+    return ticket(asked.message);
+  }
+  void on(const grant_credit&) {}
+  void on(const leave_reply&) {}
+  caf::result<done> on(const stop_reply& asked) {
+    ++record().got;
+    record().stops.push_back(asked);
+    return done{};
+  }
+  caf::result<session> on(const change_session& asked) {
+    ++record().got;
+    session header;
+    header.id = id;
+    asked.patch.apply_to(header);
+    return header;
+  }
+  caf::result<done> on(const drop_session&) {
+    ++record().got;
+    return done{};
+  }
+  void on(const end_streams& message) {
+    ++record().got;
+    record().ended_logins.push_back(message.login);
+  }
+  void on(const reply_delta&) {}
+  void on(const reply_finished&) {}
+  void on(const reply_failed&) {}
+  void on(const reply_tick&) {}
+  void on(const idle_check&) {}
+  void on(const sleep_now&) { self->quit(); }
+
+  session_actor::pointer self;
+  scripted_sessions* script = nullptr;
+  session_id id;
+  held_answers held;
+};
+
+session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of_script> self,
+                                        scripted_sessions* script, session_id id) {
+  harden(self);
+  self->state.script = script;
+  self->state.id = id;
+  return {handle<start_turn>(self),     handle<follow_reply>(self), handle<grant_credit>(self),
+          handle<leave_reply>(self),    handle<stop_reply>(self),   handle<change_session>(self),
+          handle<drop_session>(self),   handle<end_streams>(self),  handle<reply_delta>(self),
+          handle<reply_finished>(self), handle<reply_failed>(self), handle<reply_tick>(self),
+          handle<idle_check>(self),     handle<sleep_now>(self)};
+}
+
+}  // namespace
+
+session_actor scripted_sessions::start(caf::actor_system& system, session_parent_actor parent,
+                                       user_id owner, session_id id, std::optional<session> fresh) {
+  ++starts;
+  session_record record;
+  record.parent = std::move(parent);
+  record.owner = owner;
+  record.fresh = std::move(fresh);
+  record.holder = system.spawn(run_script, this, id);
+  auto holder = record.holder;
+  records[id] = std::move(record);
+  return holder;
+}
+
+}  // namespace parley::tests

@@ -1,0 +1,247 @@
+#include "tests/support/scripted_storage.hpp"
+
+#include <algorithm>
+
+namespace parley::tests {
+
+namespace {
+
+bool is_same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+/// One overload for each change; what a test never stores is refused.
+struct applier {
+  memory_tables& to;
+  instant now;
+
+  error operator()(const create_user& c) {
+    if (c.only_first && !to.users.empty())
+      return make_error(errc::conflict, "not_first", "There is an account already.");
+    if (to.find_name(c.account.username) != nullptr)
+      return make_error(errc::conflict, "name_taken", "This name is taken.");
+    to.users[c.account.id] = c.account;
+    return {};
+  }
+  error operator()(const update_user& c) {
+    if (to.users.count(c.account.id) == 0) return make_error(errc::not_found);
+    auto before = to.users[c.account.id];
+    to.users[c.account.id] = c.account;
+    if (has_admin() || !is_active_admin(before)) return {};
+    to.users[c.account.id] = before;
+    return last_admin();
+  }
+  error operator()(const erase_user& c) {
+    auto node = to.users.extract(c.id);
+    if (node.empty()) return make_error(errc::not_found);
+    if (!has_admin() && is_active_admin(node.mapped())) {
+      to.users.insert(std::move(node));
+      return last_admin();
+    }
+    std::erase_if(to.logins, [&](const auto& item) { return item.second.owner_id == c.id; });
+    return {};
+  }
+  error operator()(const create_login& c) {
+    to.logins[c.entry.id] = c.entry;
+    return {};
+  }
+  error operator()(const rotate_login& c) {
+    if (to.logins.count(c.entry.id) == 0) return make_error(errc::not_found);
+    to.logins[c.entry.id] = c.entry;
+    to.spent[c.spent_hash] = {c.entry.id, now};
+    return {};
+  }
+  error operator()(const erase_logins& c) {
+    std::erase_if(to.logins, [&](const auto& item) {
+      const auto& entry = item.second;
+      if (entry.owner_id != c.owner_id) return false;
+      return c.id.is_none() ? entry.id != c.kept : entry.id == c.id;
+    });
+    return {};
+  }
+  error operator()(const put_user_settings& c) {
+    to.settings[c.owner_id] = c.settings;
+    return {};
+  }
+  error operator()(const put_system_settings& c) {
+    to.system = c.settings;
+    return {};
+  }
+  error operator()(const create_model& c) {
+    to.models[c.model.id] = c.model;
+    return {};
+  }
+  error operator()(const update_model& c) {
+    to.models[c.model.id] = c.model;
+    return {};
+  }
+  error operator()(const erase_model& c) {
+    return to.models.erase(c.id) == 1 ? error{} : make_error(errc::not_found);
+  }
+  error operator()(const create_session& c) {
+    to.sessions[c.header.id] = c.header;
+    return {};
+  }
+  template <class Other>
+  error operator()(const Other&) {
+    return make_error(errc::internal, "not in this script");
+  }
+
+  bool has_admin() const {
+    return std::any_of(to.users.begin(), to.users.end(), [](const auto& item) {
+      return is_active_admin(item.second);
+    });
+  }
+  static bool is_active_admin(const user& account) {
+    return account.role == role::admin && account.status == user_status::active;
+  }
+  static error last_admin() {
+    return make_error(errc::conflict, "last_admin", "The last administrator stays.");
+  }
+};
+
+struct storage_state {
+  static inline const char* name = "scripted_storage";
+  explicit storage_state(storage_actor::pointer) {}
+
+  caf::result<done> on(const commit& message) {
+    script->commits.push_back(message);
+    if (script->fail_commit) return script->fail_commit;
+    auto tables = script->tables;
+    for (const auto& wanted : message.changes)
+      if (auto fault = tables.apply(wanted, script->clock->now())) return fault;
+    script->tables = std::move(tables);
+    return done{};
+  }
+  void on(const flush&) {}
+  void on(const sweep&) {}
+
+  scripted_storage* script = nullptr;
+};
+
+storage_actor::behavior_type run_storage(storage_actor::stateful_pointer<storage_state> self,
+                                         scripted_storage* script) {
+  harden(self);
+  self->state.script = script;
+  return {handle<commit>(self), handle<flush>(self), handle<sweep>(self)};
+}
+
+struct reader_state {
+  static inline const char* name = "scripted_reader";
+  explicit reader_state(reader_actor::pointer) {}
+
+  caf::result<found_user> on(const find_username& asked) {
+    if (script->fail_read) return script->fail_read;
+    auto* found = tables().find_name(asked.username);
+    return found == nullptr ? found_user{} : found_user{found->id};
+  }
+  caf::result<user_state_loaded> on(const load_user& asked) {
+    if (script->fail_read) return script->fail_read;
+    auto found = tables().users.find(asked.id);
+    if (found == tables().users.end()) return make_error(errc::not_found);
+    user_state_loaded loaded;
+    loaded.account = found->second;
+    for (const auto& [id, entry] : tables().logins)
+      if (entry.owner_id == asked.id) loaded.logins.push_back(entry);
+    for (const auto& [id, model] : tables().models)
+      if (model.owner_id == asked.id) loaded.models.push_back(model);
+    loaded.settings = tables().settings[asked.id];
+    for (const auto& [id, header] : tables().sessions)
+      loaded.session_count += header.owner_id == asked.id ? 1 : 0;
+    return loaded;
+  }
+  caf::result<spent_token> on(const find_spent_token& asked) {
+    if (script->fail_read) return script->fail_read;
+    auto found = tables().spent.find(asked.hash);
+    return found == tables().spent.end() ? spent_token{} : found->second;
+  }
+  caf::result<page_of<user>> on(const list_accounts& asked) {
+    page_of<user> page;
+    for (const auto& [id, account] : tables().users)
+      if (account.username.find(asked.search) != std::string::npos) page.items.push_back(account);
+    return page;
+  }
+  caf::result<system_loaded> on(const load_system&) {
+    if (script->fail_read) return script->fail_read;
+    system_loaded loaded{tables().system, {}, static_cast<int64_t>(tables().users.size())};
+    for (const auto& [id, model] : tables().models)
+      if (model.is_system()) loaded.models.push_back(model);
+    return loaded;
+  }
+  caf::result<session_loaded> on(const load_session&) { return make_error(errc::not_found); }
+  caf::result<message_list> on(const read_messages&) { return message_list{}; }
+  caf::result<session> on(const read_session& asked) {
+    auto found = tables().sessions.find(asked.id);
+    if (found == tables().sessions.end() || found->second.owner_id != asked.owner_id)
+      return make_error(errc::not_found);
+    return found->second;
+  }
+  caf::result<page_of<session>> on(const page_sessions& asked) {
+    page_of<session> page;
+    for (const auto& [id, header] : tables().sessions)
+      if (header.owner_id == asked.owner_id) page.items.push_back(header);
+    return page;
+  }
+  caf::result<page_of<message>> on(const page_messages& asked) {
+    page_of<message> page;
+    for (const auto& [id, entry] : tables().messages)
+      if (entry.session_id == asked.session && is_owned(entry, asked.owner_id))
+        page.items.push_back(entry);
+    return page;
+  }
+  caf::result<message> on(const read_message& asked) {
+    if (script->fail_read) return script->fail_read;
+    auto found = tables().messages.find(asked.id);
+    if (found == tables().messages.end() || !is_owned(found->second, asked.owner_id))
+      return make_error(errc::not_found);
+    return found->second;
+  }
+  caf::result<known_key> on(const find_key& asked) {
+    if (script->fail_read) return script->fail_read;
+    for (const auto& made : tables().keys)
+      if (made.owner_id == asked.owner_id && made.route == asked.route && made.key == asked.key)
+        return known_key{made};
+    return known_key{};
+  }
+
+  bool is_owned(const message& entry, user_id owner) {
+    auto found = tables().sessions.find(entry.session_id);
+    return found != tables().sessions.end() && found->second.owner_id == owner;
+  }
+  memory_tables& tables() { return script->tables; }
+
+  scripted_storage* script = nullptr;
+};
+
+reader_actor::behavior_type run_reader(reader_actor::stateful_pointer<reader_state> self,
+                                       scripted_storage* script) {
+  harden(self);
+  self->state.script = script;
+  return {handle<find_username>(self), handle<load_user>(self),    handle<find_spent_token>(self),
+          handle<list_accounts>(self), handle<load_system>(self),  handle<load_session>(self),
+          handle<read_messages>(self), handle<read_session>(self), handle<page_sessions>(self),
+          handle<page_messages>(self), handle<read_message>(self), handle<find_key>(self)};
+}
+
+}  // namespace
+
+error memory_tables::apply(const change& wanted, instant now) {
+  return caf::visit(applier{*this, now}, wanted);
+}
+
+user* memory_tables::find_name(std::string_view username) {
+  for (auto& [id, account] : users)
+    if (is_same_name(account.username, username)) return &account;
+  return nullptr;
+}
+
+storage_actor scripted_storage::spawn_storage(caf::actor_system& system) {
+  return system.spawn(run_storage, this);
+}
+
+reader_actor scripted_storage::spawn_reader(caf::actor_system& system) {
+  return system.spawn(run_reader, this);
+}
+
+}  // namespace parley::tests
