@@ -1,0 +1,43 @@
+/// The commands of the binary. Each returns its exit code: 0 done, 1 failed, 2 wrong usage. Errors
+/// are one sentence on stderr.
+#pragma once
+
+#include <string>
+
+#include "base/settings.hpp"
+#include "schema/user.hpp"
+
+namespace parley::app {
+
+/// Serves until SIGTERM or SIGINT; a second one hurries.
+int serve(const configuration& config);
+
+struct init_options {
+  std::string admin_username;
+  std::string admin_password_file;  ///< "-": the first line of stdin
+  std::string admin_email;
+  std::string file;  ///< models and settings as JSON
+  bool is_json = false;
+};
+int init(const configuration& config, const init_options& options);
+
+struct user_add_options {
+  std::string username;       ///< with a count: the beginning of each name
+  std::string password_file;  ///< empty: a random one is made and printed
+  parley::role role = parley::role::user;
+  size_t count = 1;
+};
+/// Prints one JSON line for each account: username and password.
+int add_users(const configuration& config, const user_add_options& options);
+int list_users(const configuration& config);
+
+int check_config(const configuration& config);
+int print_config(const configuration& config);
+
+/// Prints the sentence of `cause` and returns 1.
+int report(const error& cause);
+
+/// The first line of a file, or of stdin for "-".
+expected<secret_text> read_secret(const std::string& path);
+
+}  // namespace parley::app

@@ -1,0 +1,135 @@
+// The command line: which command, with which settings.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/commands.hpp"
+
+namespace {
+
+using namespace parley;
+
+/// What every command that opens a database accepts. Beside the named ones each setting has a flag
+/// of its own: --streams-max 100.
+struct common_options {
+  std::string data;
+  std::string listen;
+  std::string config;
+  std::vector<std::string> assignments;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--data", data, "Directory of database and secrets (data_dir)");
+    command.add_option("--listen", listen, "HOST:PORT to serve on (listen)");
+    command.add_option("--config", config, "TOML file with settings");
+    command.add_option("--set", assignments, "name=value, any setting; may be repeated")
+        ->take_all();
+    command.allow_extras();
+    command.footer("Every setting is also a flag (--streams-max 100) and a variable\n"
+                   "(PARLEY_STREAMS_MAX); `parley config print` lists them.");
+  }
+
+  expected<configuration> load(const CLI::App& command) const {
+    setting_sources sources;
+    sources.environment = take_environment();
+    auto add = [&](const char* name, const std::string& value) {
+      if (!value.empty()) sources.flags.emplace_back(name, value);
+    };
+    add("config", config);
+    add("data_dir", data);
+    add("listen", listen);
+    for (const auto& assignment : assignments) {
+      auto equals = assignment.find('=');
+      if (equals == std::string::npos)
+        return make_error(errc::invalid_input, "--set " + assignment + ": write name=value.");
+      sources.flags.emplace_back(assignment.substr(0, equals), assignment.substr(equals + 1));
+    }
+    auto rest = command.remaining();
+    for (size_t i = 0; i < rest.size(); ++i) {
+      if (!rest[i].starts_with("--"))
+        return make_error(errc::invalid_input, rest[i] + ": what is this? See --help.");
+      auto flag = rest[i].substr(2);
+      if (auto equals = flag.find('='); equals != std::string::npos)
+        sources.flags.emplace_back(flag.substr(0, equals), flag.substr(equals + 1));
+      else if (i + 1 < rest.size())
+        sources.flags.emplace_back(flag, rest[++i]);
+      else
+        return make_error(errc::invalid_input, rest[i] + ": a value is missing.");
+    }
+    return load_settings(std::move(sources));
+  }
+};
+
+using command_body = std::function<int(const configuration&)>;
+
+int run(const CLI::App& command, const common_options& common, const command_body& body) {
+  auto config = common.load(command);
+  if (!config) {
+    app::report(config.error());
+    return 2;
+  }
+  return body(*config);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App parley_app{"Parley, a multi-user AI chat server"};
+  parley_app.require_subcommand(1);
+  common_options common;
+  std::vector<std::pair<CLI::App*, command_body>> commands;
+  auto add = [&](CLI::App& under, const char* name, const char* meaning, command_body body) {
+    auto* command = under.add_subcommand(name, meaning);
+    common.add_to(*command);
+    commands.emplace_back(command, std::move(body));
+    return command;
+  };
+
+  add(parley_app, "serve", "Run the server", app::serve);
+
+  app::init_options first;
+  auto* init = add(parley_app, "init", "Make database, ADMIN, models and settings",
+                   [&](const configuration& config) { return app::init(config, first); });
+  init->add_option("--admin-username", first.admin_username, "Name of the ADMIN to make");
+  init->add_option("--admin-password-file", first.admin_password_file,
+                   "File whose first line is the password; - for stdin");
+  init->add_option("--admin-email", first.admin_email, "The ADMIN's email address");
+  init->add_option("--file", first.file, "JSON file: {\"models\":[…],\"settings\":{…}}");
+
+  auto* user = parley_app.add_subcommand("user", "Accounts; the server must not run");
+  user->require_subcommand(1);
+  app::user_add_options added;
+  std::string role_name = "USER";
+  auto* user_add = add(*user, "add", "Make accounts; prints them as JSON lines",
+                       [&](const configuration& config) {
+                         added.role = role_name == "ADMIN" ? role::admin : role::user;
+                         if (added.username.empty()) added.username = "user";
+                         return app::add_users(config, added);
+                       });
+  user_add->add_option("--username", added.username, "Name, or with --count its beginning");
+  user_add->add_option("--password-file", added.password_file,
+                       "File whose first line is the password; - for stdin; else one is made");
+  user_add->add_option("--role", role_name, "USER or ADMIN")
+      ->check(CLI::IsMember({"USER", "ADMIN"}));
+  user_add->add_option("--count", added.count, "How many")->check(CLI::Range(1, 100'000));
+  add(*user, "list", "Print all accounts as JSON lines", app::list_users);
+
+  auto* config = parley_app.add_subcommand("config", "The configuration");
+  config->require_subcommand(1);
+  add(*config, "check", "Is it valid?", app::check_config);
+  add(*config, "print", "Every setting, its value and where it came from", app::print_config);
+  config->add_subcommand("example", "A commented TOML file with every default")->callback([] {
+    std::cout << example_settings();
+  });
+
+  parley_app.add_subcommand("version", "Print the version")->callback([] {
+    std::cout << "parley " << PARLEY_VERSION << "\n";
+  });
+
+  try {
+    parley_app.parse(argc, argv);
+  } catch (const CLI::ParseError& fault) {
+    return parley_app.exit(fault) == 0 ? 0 : 2;
+  }
+  for (auto& [command, body] : commands)
+    if (command->parsed()) return run(*command, common, body);
+  return 0;
+}

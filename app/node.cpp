@@ -1,0 +1,406 @@
+#include "app/node.hpp"
+
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "actors/impl/admin_actor.hpp"
+#include "actors/impl/directory_actor.hpp"
+#include "actors/impl/hasher_actor.hpp"
+#include "actors/impl/session_actor.hpp"
+#include "actors/impl/supervisor.hpp"
+#include "actors/impl/user_actor.hpp"
+#include "app/process_metrics.hpp"
+#include "base/log.hpp"
+#include "base/secrets_file.hpp"
+#include "http/edge_actor.hpp"
+#include "http/router.hpp"
+#include "providers/provider_actor.hpp"
+#include "storage/reader_actor.hpp"
+#include "storage/storage_actor.hpp"
+
+namespace parley::app {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct caf_config : caf::actor_system_config {
+  explicit caf_config(const settings& values) {
+    // Cost and latency of the policies: docs/house.md section 7.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", values.scheduler_threads);
+    set("scheduler.max-throughput", size_t{100});
+    register_error_category(*this);
+    parley::add_message_types(*this);
+  }
+};
+
+/// One I/O thread with what is pinned to it.
+struct io_thread {
+  std::unique_ptr<io_loop> loop;
+  std::thread thread;
+  provider_actor provider;
+  edge_actor edge;
+};
+
+std::string vocabulary_folder(const settings& values) {
+  if (!values.vocabulary_dir.empty()) return values.vocabulary_dir;
+  std::error_code fault;
+  auto beside = std::filesystem::read_symlink("/proc/self/exe", fault).parent_path() / "vocabulary";
+  if (std::filesystem::is_directory(beside, fault)) return beside.string();
+  return "/usr/share/parley/vocabulary";
+}
+
+expected<void> wait_for_end(caf::actor_system& system, std::vector<caf::actor> actors) {
+  caf::scoped_actor self{system};
+  for (auto& each : actors) {
+    self->monitor(each);
+    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+  }
+  auto left = actors.size();
+  actors.clear();
+  bool is_late = false;
+  while (left > 0 && !is_late)
+    self->receive([&](const caf::down_msg&) { --left; }, caf::after(10s) >> [&] { is_late = true; });
+  if (is_late) return make_error(errc::timeout);
+  return {};
+}
+
+template <class Handle>
+caf::actor plain(const Handle& handle) {
+  return caf::actor_cast<caf::actor>(handle);
+}
+
+}  // namespace
+
+/// In the order of their needs: what stands above outlives what stands below.
+struct node::parts {
+  explicit parts(const settings& from) : values(from), config(values) {}
+
+  settings values;
+  node_options options;
+  listen_address address;
+  secret_text setup_code;
+  bool is_first_start = false;
+  std::unique_ptr<token_signer> signer;
+  std::shared_ptr<sealer> keys;
+  std::unique_ptr<password_hasher> passwords;
+  std::unique_ptr<token_counter> counter;
+  std::unique_ptr<http::router> routes;
+  http::node_status status;
+  providers::provider_services services;
+  std::shared_ptr<storage::database> files;
+  std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
+  caf_config config;
+  std::unique_ptr<caf::actor_system> system;
+  std::vector<std::unique_ptr<io_thread>> io;
+  storage_actor storage;
+  reader_actor reader;
+  hasher_actor hasher;
+  admin_actor admin;
+  directory_actor directory;
+  std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN is told
+  directory_actor known_directory;
+  uint16_t port = 0;
+
+  expected<void> open();
+  void start_storage();
+  void start_accounts();
+  session_factory make_session_factory();
+  std::shared_ptr<const user_parts> make_user_parts();
+  expected<void> start_io();
+  expected<void> start_edge(io_thread& thread);
+  model_tools tools();
+  uint64_t open_exchanges();
+  void stop_actors();
+};
+
+expected<void> node::parts::open() {
+  auto listen = listen_address::parse(values.listen);
+  if (!listen) return make_error(errc::invalid_input, "listen: not an address with a port.");
+  address = *listen;
+  TRY(auto kept, load_or_make_secrets(values.data_dir));
+  is_first_start = kept.is_new;
+  TRY(files, storage::database::open({.directory = values.data_dir,
+                                      .busy_timeout = values.storage_busy_ms}));
+  signer = std::make_unique<token_signer>(kept.access_tokens);
+  keys = std::make_shared<sealer>(kept.sealing);
+  passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
+  counter = std::make_unique<token_counter>(vocabulary_folder(values));
+  for (auto& fault : counter->faults()) log_warning("vocabulary.missing", {{"error", fault}});
+  TRY(services, providers::make_provider_services(values, keys));
+  TRY(auto table, http::router::make(values));
+  routes = std::make_unique<http::router>(std::move(table));
+  if (!address.is_loopback()) setup_code = secret_text{random_base62(20)};
+  status.started_at = system_wall_clock().now();
+  status.storage_fault = [health = health]() -> std::string {
+    auto code = health->failing.load();
+    return code == 0 ? std::string{} : sentence_of(make_error(static_cast<errc>(code)));
+  };
+  status.refresh_metrics = refresh_process_metrics;
+  system = std::make_unique<caf::actor_system>(config);
+  return {};
+}
+
+void node::parts::start_storage() {
+  storage::storage_parts writing;
+  writing.files = files;
+  writing.health = health;
+  writing.storage_queue_max = values.storage_queue_max;
+  storage = supervise<storage_actor>(*system, {.name = "storage"}, [this, writing] {
+    return system->spawn<caf::detached>(storage::storage_writer, writing);
+  });
+  storage::reader_pool_parts pool;
+  pool.reader.files = files;
+  pool.reader.page_bytes_max = values.page_bytes_max;
+  pool.readers = values.readers;
+  pool.spawn_reader = [this](storage::reader_parts each) {
+    return system->spawn<caf::detached>(storage::reader, std::move(each));
+  };
+  reader = supervise<reader_actor>(*system, {.name = "reader"},
+                                   [this, pool] { return system->spawn(storage::reader_pool, pool); });
+}
+
+model_tools node::parts::tools() {
+  model_tools made;
+  made.keys = keys.get();
+  made.origin_of = [this](const model_config& model, bool by_admin) {
+    auto judged = model;
+    // A system model has no owner: the rule for what an ADMIN makes hangs on that.
+    if (by_admin) judged.owner_id.reset();
+    return providers::check_base_url(services, judged);
+  };
+  return made;
+}
+
+session_factory node::parts::make_session_factory() {
+  session_parts each;
+  each.storage = storage;
+  each.reader = reader;
+  each.clock = &system_wall_clock();
+  each.counter = counter.get();
+  each.limits.replies_max = values.replies_per_session_max;
+  each.limits.messages_max = values.messages_per_session_max;
+  each.limits.checkpoint_bytes = static_cast<int64_t>(values.checkpoint_bytes);
+  each.limits.idle_max = values.session_idle_max_s;
+  each.limits.reply_keep = values.reply_keep_s;
+  return [this, each](session_parent_actor parent, user_id owner, session_id id,
+                      std::optional<session> fresh) {
+    auto made = each;
+    made.parent = std::move(parent);
+    made.owner = owner;
+    made.id = id;
+    made.fresh = std::move(fresh);
+    return spawn_session(*system, std::move(made));
+  };
+}
+
+std::shared_ptr<const user_parts> node::parts::make_user_parts() {
+  auto shared = std::make_shared<user_parts>();
+  shared->storage = storage;
+  shared->reader = reader;
+  shared->hasher = hasher;
+  shared->system_models = caf::actor_cast<system_models_actor>(admin);
+  shared->start_session = make_session_factory();
+  shared->models = tools();
+  shared->signer = signer.get();
+  auto& limits = shared->limits;
+  limits.logins_max = values.logins_per_user_max;
+  limits.models_max = values.models_per_user_max;
+  limits.sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
+  limits.streams_max = static_cast<int>(values.streams_per_user_max);
+  limits.access_token_life = values.access_token_s;
+  limits.refresh_token_life = values.refresh_token_days;
+  limits.idle_max = values.user_idle_max_s;
+  return shared;
+}
+
+void node::parts::start_accounts() {
+  hasher_parts hashing;
+  hashing.threads = values.hashing_threads;
+  hashing.queue_max = values.hashing_queue_max_s;
+  hashing.start_worker = [this] { return spawn_hash_worker(*system, *passwords); };
+  hasher = supervise<hasher_actor>(*system, {.name = "hasher"},
+                                   [this, hashing] { return spawn_hasher(*system, hashing); });
+
+  admin_parts administration;
+  administration.storage = storage;
+  administration.reader = reader;
+  administration.hasher = hasher;
+  administration.models = tools();
+  administration.setup_code = setup_code;
+  admin = supervise<admin_actor>(*system, {.name = "admin"}, [this, administration] {
+    auto child = spawn_admin(*system, administration);
+    std::lock_guard guard{directory_mutex};
+    if (known_directory) caf::anon_send(child, meet_directory{known_directory});
+    return child;
+  });
+
+  directory_parts finding;
+  finding.reader = reader;
+  finding.hasher = hasher;
+  finding.start_user = [this, shared = make_user_parts()](user_id id, user_parent_actor parent) {
+    return spawn_user(*system, id, shared, std::move(parent));
+  };
+  finding.limits.failures_free = static_cast<int>(values.login_fails_free);
+  finding.limits.delay_max = values.login_wait_max_s;
+  finding.limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
+  finding.limits.address_window = values.login_fails_window_s;
+  directory = supervise<directory_actor>(
+      *system, {.name = "directory"},
+      [this, finding] { return spawn_directory(*system, finding); });
+  {
+    std::lock_guard guard{directory_mutex};
+    known_directory = directory;
+  }
+  caf::anon_send(admin, meet_directory{directory});
+}
+
+expected<void> node::parts::start_io() {
+  for (size_t i = 0; i < values.io_threads; ++i) {
+    auto made = std::make_unique<io_thread>();
+    made->loop = std::make_unique<io_loop>(*system);
+    made->thread = std::thread([loop = made->loop.get()] { loop->run(); });
+    made->provider = supervise<provider_actor>(
+        *system, {.name = "provider"}, [this, loop = made->loop.get()] {
+          return providers::spawn_provider(*loop, services);
+        });
+    io.push_back(std::move(made));
+    TRY_DONE(start_edge(*io.back()));
+  }
+  return {};
+}
+
+expected<void> node::parts::start_edge(io_thread& thread) {
+  http::edge_parts each;
+  each.values = &values;
+  each.routes = routes.get();
+  each.signer = signer.get();
+  each.clock = &system_wall_clock();
+  each.status = &status;
+  each.directory = directory;
+  each.admin = admin;
+  each.provider = thread.provider;
+  // All edges share one port: the first takes it, the others and restarted ones join.
+  auto where = address;
+  if (port != 0) where.port = port;
+  auto first = std::make_shared<std::promise<expected<uint16_t>>>();
+  auto listening = first->get_future();
+  auto told = std::make_shared<std::once_flag>();
+  thread.edge = supervise<edge_actor>(
+      *system, {.name = "edge"}, [this, each, where, first, told, loop = thread.loop.get()] {
+        auto at = where;
+        if (port != 0) at.port = port;
+        return http::spawn_edge(*system, *loop, each, at, [first, told](expected<uint16_t> got) {
+          if (!got) log_error("edge.not_listening", {{"error", got.error()}});
+          std::call_once(*told, [&] { first->set_value(std::move(got)); });
+        });
+      });
+  // A spawned actor begins with its first message.
+  caf::anon_send(thread.edge, buffer_drained{});
+  TRY(port, listening.get());
+  return {};
+}
+
+uint64_t node::parts::open_exchanges() {
+  caf::scoped_actor self{*system};
+  uint64_t open = 0;
+  for (auto& each : io)
+    self->request(each->edge, 1s, count_streams{})
+        .receive([&](const stream_count& count) { open += count.open; }, [](const error&) {});
+  return open;
+}
+
+void node::parts::stop_actors() {
+  std::vector<caf::actor> edges;
+  for (auto& each : io) {
+    if (each->edge) edges.push_back(plain(each->edge));
+    if (each->provider) edges.push_back(plain(each->provider));
+    each->edge = edge_actor{};
+    each->provider = provider_actor{};
+  }
+  auto ended = wait_for_end(*system, std::move(edges));
+  {
+    std::lock_guard guard{directory_mutex};
+    known_directory = directory_actor{};
+  }
+  // USERs end with DIRECTORY, SESSIONs with their USER and store what they have; their commits
+  // reach STORAGE before its end because they are sent before.
+  std::vector<caf::actor> accounts;
+  for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {}))})
+    if (each) accounts.push_back(each);
+  if (ended) ended = wait_for_end(*system, std::move(accounts));
+  auto rest = [this] {
+    size_t count = 1;                      // the reader pool
+    return count + 3 + values.readers + values.hashing_threads;
+  };
+  for (int rounds = 0; rounds < 300 && system->registry().running() > rest(); ++rounds)
+    std::this_thread::sleep_for(10ms);
+  std::vector<caf::actor> singletons;
+  for (auto& each : {plain(std::exchange(hasher, {})), plain(std::exchange(reader, {}))})
+    if (each) singletons.push_back(each);
+  if (ended) ended = wait_for_end(*system, std::move(singletons));
+  if (storage && ended) ended = wait_for_end(*system, {plain(std::exchange(storage, {}))});
+  storage = storage_actor{};
+  if (!ended) {
+    log_error("node.stop_is_stuck", {{"error", ended.error()}});
+    system->await_actors_before_shutdown(false);
+  }
+  for (auto& each : io) {
+    each->loop->stop();
+    if (each->thread.joinable()) each->thread.join();
+  }
+}
+
+node::node(std::unique_ptr<parts> built) : parts_(std::move(built)) {}
+
+node::~node() {
+  if (!parts_ || !parts_->system) return;
+  std::atomic<bool> at_once = true;
+  stop(0ms, at_once);
+}
+
+expected<std::unique_ptr<node>> node::start(const settings& values, node_options options) {
+  std::unique_ptr<node> made{new node{std::make_unique<parts>(values)}};
+  made->parts_->options = options;
+  TRY_DONE(made->parts_->open());
+  made->parts_->start_storage();
+  made->parts_->start_accounts();
+  if (options.serves) TRY_DONE(made->parts_->start_io());
+  return made;
+}
+
+void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_urgent) {
+  if (!parts_ || !parts_->system) return;
+  auto& p = *parts_;
+  p.status.is_draining = true;
+  for (auto& each : p.io) caf::anon_send(each->edge, drain{});
+  auto wait_until_idle = [&](std::chrono::milliseconds span, bool may_hurry) {
+    auto until = std::chrono::steady_clock::now() + span;
+    while (std::chrono::steady_clock::now() < until && !(may_hurry && is_urgent)) {
+      if (p.open_exchanges() == 0) return true;
+      std::this_thread::sleep_for(20ms);
+    }
+    return p.io.empty();
+  };
+  if (!wait_until_idle(patience, true)) {
+    for (auto& each : p.io) caf::anon_send(each->provider, fail_calls{});
+    wait_until_idle(2s, false);
+  }
+  p.stop_actors();
+  p.io.clear();
+  p.system.reset();
+}
+
+uint16_t node::port() const { return parts_->port; }
+const secret_text& node::setup_code() const { return parts_->setup_code; }
+bool node::is_first_start() const { return parts_->is_first_start; }
+caf::actor_system& node::system() { return *parts_->system; }
+const admin_actor& node::admin() const { return parts_->admin; }
+const directory_actor& node::directory() const { return parts_->directory; }
+const storage_actor& node::storage() const { return parts_->storage; }
+const reader_actor& node::reader() const { return parts_->reader; }
+const hasher_actor& node::hasher() const { return parts_->hasher; }
+
+}  // namespace parley::app

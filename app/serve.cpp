@@ -1,0 +1,137 @@
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+#include "app/blocking_ask.hpp"
+#include "app/commands.hpp"
+#include "app/node.hpp"
+#include "app/setup.hpp"
+#include "base/log.hpp"
+
+namespace parley::app {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+sigset_t ending_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (auto signal : {SIGTERM, SIGINT}) ::sigaddset(&set, signal);
+  return set;
+}
+
+// Streams need two descriptors each.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string url_of(const settings& values, uint16_t port) {
+  auto address = listen_address::parse(values.listen);
+  auto host = address ? address->host : std::string{"127.0.0.1"};
+  if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "http://" + host + ":" + std::to_string(port);
+}
+
+void print_next_steps(node& running, const settings& values) {
+  auto url = url_of(values, running.port());
+  std::cout << "Parley " << PARLEY_VERSION << " listens on " << url << ", data in "
+            << values.data_dir << "\n";
+  auto known = ask_and_wait<login_methods>(running.system(), running.admin(), get_methods{});
+  if (known && known->needs_setup) {
+    std::string code;
+    if (!running.setup_code().empty())
+      code = R"(,"setupCode":")" + running.setup_code().reveal() + "\"";
+    std::cout << "\nThere is no account yet. The first one becomes ADMIN:\n\n"
+              << "  curl -s " << url << "/api/auth/register -H 'Content-Type: application/json' \\\n"
+              << R"(    -d '{"username":"me","password":"a long password")" << code << "}'\n\n"
+              << "Then add a model and chat; README.md, \"A first conversation\", shows how.\n";
+  }
+  std::cout << "Stop it with Ctrl-C." << std::endl;
+}
+
+expected<void> init_from_settings(node& running, const settings& values) {
+  if (values.init_admin_username.empty()) return {};
+  setup_wish wish;
+  wish.admin_username = values.init_admin_username;
+  wish.admin_password = values.init_admin_password;
+  wish.admin_email = values.init_admin_email;
+  TRY(auto lines, set_up(running, wish));
+  for (const auto& line : lines) log_info("setup.done", {{"what", line}});
+  return {};
+}
+
+// While the node stops, another signal takes its patience; and if it hangs, it ends anyway.
+class stop_watch {
+ public:
+  stop_watch(const sigset_t& signals, std::chrono::milliseconds span)
+      : thread_{[this, signals, until = std::chrono::steady_clock::now() + span] {
+          while (!is_done_ && std::chrono::steady_clock::now() < until) {
+            timespec step{.tv_sec = 0, .tv_nsec = 100'000'000};
+            if (::sigtimedwait(&signals, nullptr, &step) > 0) is_urgent_ = true;
+          }
+          if (!is_done_) {
+            log_error("node.killed_itself", {});
+            stop_log();
+            ::_exit(1);
+          }
+        }} {}
+  ~stop_watch() {
+    is_done_ = true;
+    thread_.join();
+  }
+  stop_watch(const stop_watch&) = delete;
+  stop_watch& operator=(const stop_watch&) = delete;
+  const std::atomic<bool>& is_urgent() const { return is_urgent_; }
+
+ private:
+  std::atomic<bool> is_done_ = false;
+  std::atomic<bool> is_urgent_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int serve(const configuration& config) {
+  const auto& values = config.values;
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);
+  auto signals = ending_signals();
+  // Before the first thread, so that all of them leave these signals to sigwait.
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  raise_descriptor_limit();
+  start_log({.level = values.log_level, .format = values.log_format});
+  auto running = node::start(values);
+  if (!running) {
+    stop_log();
+    return report(running.error());
+  }
+  if (auto made = init_from_settings(**running, values); !made) {
+    running->reset();
+    stop_log();
+    return report(made.error());
+  }
+  log_info("node.started", {{"version", PARLEY_VERSION}, {"port", (*running)->port()}});
+  print_next_steps(**running, values);
+  int signal = 0;
+  ::sigwait(&signals, &signal);
+  log_info("node.stops", {{"signal", signal}});
+  {
+    stop_watch watch{signals, values.drain_s + 20s};
+    (*running)->stop(values.drain_s, watch.is_urgent());
+    running->reset();
+  }
+  log_info("node.stopped", {});
+  stop_log();
+  return 0;
+}
+
+}  // namespace parley::app

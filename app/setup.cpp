@@ -1,0 +1,86 @@
+#include "app/setup.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include "app/blocking_ask.hpp"
+#include "base/record_json.hpp"
+
+namespace parley::app {
+
+namespace {
+
+expected<std::string> make_admin(node& on, const setup_wish& wish) {
+  TRY(auto known, ask_and_wait<login_methods>(on.system(), on.admin(), get_methods{}));
+  if (!known.needs_setup) return std::string{"accounts are there already"};
+  make_user message;
+  message.account.set(&user::username, wish.admin_username);
+  if (!wish.admin_email.empty()) message.account.set(&user::email, wish.admin_email);
+  message.password = wish.admin_password;
+  message.role = role::admin;
+  TRY(auto made, ask_and_wait<user>(on.system(), on.admin(), std::move(message)));
+  return "made the ADMIN " + made.username;
+}
+
+expected<std::string> make_model(node& on, const patch_of<model_config>& wanted) {
+  TRY(auto known, ask_and_wait<model_list>(on.system(), on.admin(), list_system_models{}));
+  for (const auto& model : known.items)
+    if (model.name == wanted.value.name)
+      return "the model " + wanted.value.name + " is there already";
+  TRY(auto made, ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted}));
+  return "made the model " + made.name;
+}
+
+expected<std::string> change_settings(node& on, const patch_of<system_settings>& wanted) {
+  TRY(auto known, ask_and_wait<system_settings>(on.system(), on.admin(), get_system{}));
+  auto changed = known;
+  wanted.apply_to(changed);
+  if (json_of(changed) == json_of(known)) return std::string{"the settings are so already"};
+  TRY(known, ask_and_wait<system_settings>(on.system(), on.admin(), change_system{wanted, 0}));
+  return std::string{"changed the settings"};
+}
+
+}  // namespace
+
+expected<std::vector<std::string>> set_up(node& on, const setup_wish& wish) {
+  std::vector<std::string> lines;
+  if (!wish.admin_username.empty()) {
+    TRY(auto line, make_admin(on, wish));
+    lines.push_back(std::move(line));
+  }
+  for (const auto& wanted : wish.models) {
+    TRY(auto line, make_model(on, wanted));
+    lines.push_back(std::move(line));
+  }
+  if (!wish.system.is_empty()) {
+    TRY(auto line, change_settings(on, wish.system));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+expected<void> read_setup_file(const std::string& path, setup_wish& into) {
+  std::ifstream file{path};
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return make_error(errc::invalid_input, path + ": cannot be read.");
+  json_reader reader;
+  auto body = reader.parse(text.str());
+  if (!body) return make_error(errc::malformed, path + ": " + sentence_of(body.error()));
+  for (const auto& [name, content] : body->members()) {
+    if (name == "models") {
+      for (const auto& item : content.items()) {
+        TRY(auto model, decode<model_config>(item, use::in_create));
+        into.models.push_back(std::move(model));
+      }
+    } else if (name == "settings") {
+      TRY(into.system, decode<system_settings>(content, use::in_patch));
+    } else {
+      return make_error(errc::invalid_input, path + ": knows models and settings, not \"" +
+                                                 std::string{name} + "\".");
+    }
+  }
+  return {};
+}
+
+}  // namespace parley::app
