@@ -159,7 +159,8 @@ struct json_reader::state {
   json_limits limits;
   dom::parser parser;
   std::string padded;
-  explicit state(json_limits l) : limits(l), parser(l.bytes_max) {}
+  // simdjson refuses everything below a capacity of its own; our limit is checked before.
+  explicit state(json_limits l) : limits(l), parser(std::max<size_t>(l.bytes_max, 4096)) {}
 };
 
 json_reader::json_reader(json_limits limits) : state_(std::make_unique<state>(limits)) {}

@@ -134,6 +134,16 @@ struct patch_of {
 
   bool is_empty() const { return given == 0; }
 
+  /// Gives a field, as a body would.
+  template <class Member, class Value>
+  void set(Member Record::*member, Value content) {
+    value.*member = std::move(content);
+    each_field<Record>([&](const auto& f, size_t index) {
+      if constexpr (std::is_same_v<typename std::decay_t<decltype(f)>::member_type, Member>)
+        if (f.member == member) given |= uint64_t{1} << index;
+    });
+  }
+
   /// Copies what was given; null empties an optional field.
   void apply_to(Record& target) const {
     each_field<Record>([&](const auto& f, size_t index) {

@@ -23,8 +23,8 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
   };
 }
 
-session_actor spawn_session(caf::scheduled_actor* parent, session_parts parts) {
-  return parent->spawn<caf::monitored>(run_session, std::move(parts));
+session_actor spawn_session(caf::actor_system& system, session_parts parts) {
+  return system.spawn(run_session, std::move(parts));
 }
 
 message_error message_error_of(const error& cause) {

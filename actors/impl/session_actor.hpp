@@ -37,7 +37,7 @@ struct session_parts {
 session_actor::behavior_type run_session(session_actor::stateful_pointer<session_state> self,
                                          session_parts parts);
 
-/// Starts a SESSION next to its USER.
-session_actor spawn_session(caf::scheduled_actor* parent, session_parts parts);
+/// Its USER, which asked for it, watches it.
+session_actor spawn_session(caf::actor_system& system, session_parts parts);
 
 }  // namespace parley

@@ -85,10 +85,9 @@ expected<void> auth_methods(edge& at, exchange& x, const parsed_request&) {
 expected<void> register_account(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<register_body>(request, use::in_create));
   register_user message;
-  auto& account = message.account.value;
-  account.username = body.value.username;
-  account.display_name = body.value.display_name;
-  account.email = body.value.email;
+  message.account.set(&user::username, body.value.username);
+  message.account.set(&user::display_name, body.value.display_name);
+  message.account.set(&user::email, body.value.email);
   message.password = body.value.password;
   message.setup_code = body.value.setup_code;
   message.from = x.from();

@@ -33,9 +33,9 @@ expected<void> get_users(edge& at, exchange& x, const parsed_request& request) {
 expected<void> post_user(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<new_user_body>(request, use::in_create));
   make_user message;
-  message.account.value.username = body.value.username;
-  message.account.value.display_name = body.value.display_name;
-  message.account.value.email = body.value.email;
+  message.account.set(&user::username, body.value.username);
+  message.account.set(&user::display_name, body.value.display_name);
+  message.account.set(&user::email, body.value.email);
   message.password = body.value.password;
   message.role = body.value.role;
   at.ask_admin<user>(x, std::move(message), [](const user& made) {

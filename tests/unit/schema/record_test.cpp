@@ -100,6 +100,7 @@ TEST_CASE("strict JSON refuses what lenient parsers take") {
   }
   CHECK_FALSE(reader.parse(std::string(65, '[') + std::string(65, ']')));
   CHECK(reader.parse(std::string(60, '[') + std::string(60, ']')));
+  CHECK(json_reader{{.bytes_max = 2}}.parse("{}"));
   json_reader small{{.bytes_max = 10}};
   CHECK(code_of(small.parse("\"0123456789\"").error()) == errc::too_large);
 }
