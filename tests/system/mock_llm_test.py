@@ -1,4 +1,4 @@
-"""bench/mock_llm does what its model names say. PARLEY_BUILD: the build (default build/debug)."""
+"""bench/mock_llm does what its model names say. TEST_BUILD: the build (default build/debug)."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("PARLEY_BUILD", "build/debug")
+BUILD = ROOT / os.environ.get("TEST_BUILD", "build/debug")
 STAMPED = re.compile(r" (\d+):(\d+)\.+")
 
 

@@ -1,4 +1,4 @@
-"""bench/sse_load calls a stream good only if it is so. PARLEY_BUILD: the build directory."""
+"""bench/sse_load calls a stream good only if it is so. TEST_BUILD: the build directory."""
 
 import http.server
 import json
@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("PARLEY_BUILD", "build/debug")
+BUILD = ROOT / os.environ.get("TEST_BUILD", "build/debug")
 TOKENS = 6
 
 

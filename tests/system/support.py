@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILD = ROOT / os.environ.get("PARLEY_BUILD", "build/debug")
+BUILD = ROOT / os.environ.get("TEST_BUILD", "build/debug")
 PASSWORD = "correct horse battery staple 7"
 READY_S_MAX = 30
 ANSWER_S_MAX = 60
@@ -41,7 +41,7 @@ def program(path):
     """A built program; a missing one is a fault of the run, said in one sentence."""
     found = BUILD / path
     if not os.access(found, os.X_OK):
-        raise AssertionError(f"{found} is not built: run ./dev test, or set PARLEY_BUILD")
+        raise AssertionError(f"{found} is not built: run ./dev test, or set TEST_BUILD")
     return str(found)
 
 
