@@ -35,8 +35,8 @@ int init(const configuration& config, const init_options& options) {
   setup_wish wish;
   wish.admin_username =
       options.admin_username.empty() ? config.values.init_admin_username : options.admin_username;
-  wish.admin_email = options.admin_email.empty() ? config.values.init_admin_email
-                                                 : options.admin_email;
+  wish.admin_email =
+      options.admin_email.empty() ? config.values.init_admin_email : options.admin_email;
   wish.admin_password = config.values.init_admin_password;
   if (!options.admin_password_file.empty()) {
     auto password = read_secret(options.admin_password_file);
@@ -50,8 +50,7 @@ int init(const configuration& config, const init_options& options) {
   auto lines = set_up(**opened, wish);
   if (!lines) return report(lines.error());
   for (const auto& line : *lines) std::cout << line << "\n";
-  if (lines->empty())
-    std::cout << "The database is ready; name an ADMIN with --admin-username.\n";
+  if (lines->empty()) std::cout << "The database is ready; name an ADMIN with --admin-username.\n";
   return 0;
 }
 

@@ -23,8 +23,9 @@ struct common_options {
     command.add_option("--set", assignments, "name=value, any setting; may be repeated")
         ->take_all();
     command.allow_extras();
-    command.footer("Every setting is also a flag (--streams-max 100) and a variable\n"
-                   "(PARLEY_STREAMS_MAX); `parley config print` lists them.");
+    command.footer(
+        "Every setting is also a flag (--streams-max 100) and a variable\n"
+        "(PARLEY_STREAMS_MAX); `parley config print` lists them.");
   }
 
   expected<configuration> load(const CLI::App& command) const {

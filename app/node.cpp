@@ -62,7 +62,8 @@ expected<void> wait_for_end(caf::actor_system& system, std::vector<caf::actor> a
   actors.clear();
   bool is_late = false;
   while (left > 0 && !is_late)
-    self->receive([&](const caf::down_msg&) { --left; }, caf::after(10s) >> [&] { is_late = true; });
+    self->receive([&](const caf::down_msg&) { --left; },
+                  caf::after(10s) >> [&] { is_late = true; });
   if (is_late) return make_error(errc::timeout);
   return {};
 }
@@ -122,8 +123,8 @@ expected<void> node::parts::open() {
   address = *listen;
   TRY(auto kept, load_or_make_secrets(values.data_dir));
   is_first_start = kept.is_new;
-  TRY(files, storage::database::open({.directory = values.data_dir,
-                                      .busy_timeout = values.storage_busy_ms}));
+  TRY(files, storage::database::open(
+                 {.directory = values.data_dir, .busy_timeout = values.storage_busy_ms}));
   signer = std::make_unique<token_signer>(kept.access_tokens);
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
@@ -158,18 +159,16 @@ void node::parts::start_storage() {
   pool.spawn_reader = [this](storage::reader_parts each) {
     return system->spawn<caf::detached>(storage::reader, std::move(each));
   };
-  reader = supervise<reader_actor>(*system, {.name = "reader"},
-                                   [this, pool] { return system->spawn(storage::reader_pool, pool); });
+  reader = supervise<reader_actor>(*system, {.name = "reader"}, [this, pool] {
+    return system->spawn(storage::reader_pool, pool);
+  });
 }
 
 model_tools node::parts::tools() {
   model_tools made;
   made.keys = keys.get();
-  made.origin_of = [this](const model_config& model, bool by_admin) {
-    auto judged = model;
-    // A system model has no owner: the rule for what an ADMIN makes hangs on that.
-    if (by_admin) judged.owner_id.reset();
-    return providers::check_base_url(services, judged);
+  made.origin_of = [this](const model_config& model) {
+    return providers::check_base_url(services, model);
   };
   return made;
 }
@@ -247,9 +246,9 @@ void node::parts::start_accounts() {
   finding.limits.delay_max = values.login_wait_max_s;
   finding.limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
   finding.limits.address_window = values.login_fails_window_s;
-  directory = supervise<directory_actor>(
-      *system, {.name = "directory"},
-      [this, finding] { return spawn_directory(*system, finding); });
+  directory = supervise<directory_actor>(*system, {.name = "directory"}, [this, finding] {
+    return spawn_directory(*system, finding);
+  });
   {
     std::lock_guard guard{directory_mutex};
     known_directory = directory;
@@ -263,9 +262,8 @@ expected<void> node::parts::start_io() {
     made->loop = std::make_unique<io_loop>(*system);
     made->thread = std::thread([loop = made->loop.get()] { loop->run(); });
     made->provider = supervise<provider_actor>(
-        *system, {.name = "provider"}, [this, loop = made->loop.get()] {
-          return providers::spawn_provider(*loop, services);
-        });
+        *system, {.name = "provider"},
+        [this, loop = made->loop.get()] { return providers::spawn_provider(*loop, services); });
     io.push_back(std::move(made));
     TRY_DONE(start_edge(*io.back()));
   }
@@ -332,7 +330,7 @@ void node::parts::stop_actors() {
     if (each) accounts.push_back(each);
   if (ended) ended = wait_for_end(*system, std::move(accounts));
   auto rest = [this] {
-    size_t count = 1;                      // the reader pool
+    size_t count = 1;  // the reader pool
     return count + 3 + values.readers + values.hashing_threads;
   };
   for (int rounds = 0; rounds < 300 && system->registry().running() > rest(); ++rounds)
@@ -393,14 +391,32 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   p.system.reset();
 }
 
-uint16_t node::port() const { return parts_->port; }
-const secret_text& node::setup_code() const { return parts_->setup_code; }
-bool node::is_first_start() const { return parts_->is_first_start; }
-caf::actor_system& node::system() { return *parts_->system; }
-const admin_actor& node::admin() const { return parts_->admin; }
-const directory_actor& node::directory() const { return parts_->directory; }
-const storage_actor& node::storage() const { return parts_->storage; }
-const reader_actor& node::reader() const { return parts_->reader; }
-const hasher_actor& node::hasher() const { return parts_->hasher; }
+uint16_t node::port() const {
+  return parts_->port;
+}
+const secret_text& node::setup_code() const {
+  return parts_->setup_code;
+}
+bool node::is_first_start() const {
+  return parts_->is_first_start;
+}
+caf::actor_system& node::system() {
+  return *parts_->system;
+}
+const admin_actor& node::admin() const {
+  return parts_->admin;
+}
+const directory_actor& node::directory() const {
+  return parts_->directory;
+}
+const storage_actor& node::storage() const {
+  return parts_->storage;
+}
+const reader_actor& node::reader() const {
+  return parts_->reader;
+}
+const hasher_actor& node::hasher() const {
+  return parts_->hasher;
+}
 
 }  // namespace parley::app

@@ -51,7 +51,8 @@ void print_next_steps(node& running, const settings& values) {
     if (!running.setup_code().empty())
       code = R"(,"setupCode":")" + running.setup_code().reveal() + "\"";
     std::cout << "\nThere is no account yet. The first one becomes ADMIN:\n\n"
-              << "  curl -s " << url << "/api/auth/register -H 'Content-Type: application/json' \\\n"
+              << "  curl -s " << url
+              << "/api/auth/register -H 'Content-Type: application/json' \\\n"
               << R"(    -d '{"username":"me","password":"a long password")" << code << "}'\n\n"
               << "Then add a model and chat; README.md, \"A first conversation\", shows how.\n";
   }

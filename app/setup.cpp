@@ -76,8 +76,8 @@ expected<void> read_setup_file(const std::string& path, setup_wish& into) {
     } else if (name == "settings") {
       TRY(into.system, decode<system_settings>(content, use::in_patch));
     } else {
-      return make_error(errc::invalid_input, path + ": knows models and settings, not \"" +
-                                                 std::string{name} + "\".");
+      return make_error(errc::invalid_input,
+                        path + ": knows models and settings, not \"" + std::string{name} + "\".");
     }
   }
   return {};

@@ -25,6 +25,7 @@ namespace parley {
 /// Where a field may appear; flags, in a namespace of their own because they are short words.
 namespace use {
 enum field_use : uint16_t {
+  local = 0,      ///< neither JSON nor a column: lives in memory and messages only
   in_create = 1,  ///< accepted in the body that makes the record
   in_patch = 2,   ///< accepted in a merge patch
   out = 4,        ///< written to JSON

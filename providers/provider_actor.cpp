@@ -126,7 +126,7 @@ struct provider_state : upstream_listener {
     if (!call.speaks)
       return make_error(errc::invalid_input, "provider_unknown", "There is no such provider.");
     auto& services = self->services;
-    auto policy = model.is_system() ? services.admin_policy : services.user_policy;
+    auto policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
     TRY(auto url, upstream_url::parse(model.base_url, *policy));
     auto key = model.api_key;  // of a model that is tried before it is stored
     if (key.empty() && !model.sealed_key.empty()) {
@@ -278,7 +278,7 @@ provider_actor spawn_provider(io_loop& loop, provider_services services) {
 }
 
 expected<std::string> check_base_url(const provider_services& services, const model_config& model) {
-  auto& policy = model.is_system() ? services.admin_policy : services.user_policy;
+  auto& policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
   TRY(auto url, upstream_url::parse(model.base_url, *policy));
   return url.origin();
 }

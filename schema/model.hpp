@@ -51,8 +51,12 @@ struct model_config {
   int32_t max_tokens = 1024;
   reply_params params;
   bool enabled = true;
+  /// Set by the owner's USER when it hands the model out, so that losing the role counts at once.
+  bool owner_is_admin = false;
 
   bool is_system() const { return !owner_id.has_value(); }
+  /// Who administers this server may name addresses of its own network.
+  bool may_reach_private() const { return is_system() || owner_is_admin; }
 };
 PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
               FIELD(created_at, "createdAt"), FIELD(updated_at, "updatedAt"),
@@ -73,7 +77,8 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
               FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored, .min = 1,
                     .max = 10'000'000),
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
-              FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored))
+              FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
+  FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 
 /// `system` and `hasApiKey` of api.md.
 void write_derived(json_writer& writer, const model_config& model);

@@ -46,7 +46,7 @@ caf::result<model_list> admin_state::on(const list_system_models&) {
 caf::result<model_config> admin_state::on(const add_system_model& message) {
   if (models.size() >= parts.system_models_max)
     return make_error(errc::quota_exceeded, "models_max", "There are as many models as may be.");
-  TRY(auto model, make_model(message.patch, std::nullopt, parts.models, now()));
+  TRY(auto model, make_model(message.patch, {}, parts.models, now()));
   TRY_DONE(check_name_is_free(models, model));
   return store_then<model_config>(*this, {create_model{model}}, [this, model] {
     models.push_back(model);

@@ -18,16 +18,16 @@ expected<void> seal_key(model_config& model, const secret_text& key, const std::
 
 }  // namespace
 
-expected<model_config> make_model(const patch_of<model_config>& wanted,
-                                  std::optional<user_id> owner, const model_tools& tools,
-                                  instant now) {
+expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
+                                  const model_tools& tools, instant now) {
   model_config model;
   wanted.apply_to(model);
   model.id = model_id::make();
   model.created_at = model.updated_at = now;
-  model.owner_id = owner;
+  model.owner_id = owner.id;
+  model.owner_is_admin = owner.is_admin;
   auto key = std::exchange(model.api_key, secret_text{});
-  TRY(auto origin, tools.origin_of(model, model.is_system()));
+  TRY(auto origin, tools.origin_of(model));
   TRY_DONE(seal_key(model, key, origin, tools));
   return model;
 }
@@ -40,10 +40,10 @@ expected<model_config> change_model_config(const model_config& present,
   ++model.version;
   model.updated_at = now;
   auto key = std::exchange(model.api_key, secret_text{});
-  TRY(auto origin, tools.origin_of(model, model.is_system()));
+  TRY(auto origin, tools.origin_of(model));
   auto has_new_key = patch.has(&model_config::api_key);
   // One that may no longer be called has no origin: its key is not carried over either.
-  auto old_origin = tools.origin_of(present, present.is_system());
+  auto old_origin = tools.origin_of(present);
   if (has_new_key || !old_origin || *old_origin != origin)
     TRY_DONE(seal_key(model, key, origin, tools));
   return model;

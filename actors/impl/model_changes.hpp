@@ -14,13 +14,18 @@ struct model_tools {
   /// The origin of the base URL, or why it may not be called (providers/upstream_url, given by app:
   /// one parser for what is checked, sealed to and called). Models of the system are made by an
   /// ADMIN and may reach further.
-  std::function<expected<std::string>(const model_config& model, bool made_by_admin)> origin_of;
+  std::function<expected<std::string>(const model_config& model)> origin_of;
+};
+
+/// Without an id: the system's.
+struct model_owner {
+  std::optional<user_id> id;
+  bool is_admin = false;
 };
 
 /// A key that came with the wish is sealed and forgotten.
-expected<model_config> make_model(const patch_of<model_config>& wanted,
-                                  std::optional<user_id> owner, const model_tools& tools,
-                                  instant now);
+expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
+                                  const model_tools& tools, instant now);
 
 /// Another origin without another key clears the key: it was never meant for that host
 /// (docs/reliability.md, row Key exfiltration). An empty key clears it too.

@@ -49,7 +49,7 @@ caf::result<model_config> user_state::on(const add_model& message) {
   TRY_DONE(check_caller(message.who));
   if (models.size() >= parts->limits.models_max)
     return make_error(errc::quota_exceeded, "models_max", "You have as many models as you may.");
-  TRY(auto model, make_model(message.patch, id, parts->models, now()));
+  TRY(auto model, make_model(message.patch, {id, is_admin()}, parts->models, now()));
   TRY_DONE(check_name_is_free(models, model));
   return store_then<model_config>(*this, {create_model{model}}, [this, model] {
     models.push_back(model);
@@ -62,7 +62,7 @@ caf::result<model_config> user_state::on(const change_model& message) {
   auto* present = find_model_in(models, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
-  TRY(auto changed, change_model_config(*present, message.patch, parts->models, now()));
+  TRY(auto changed, change_model_config(judged(*present), message.patch, parts->models, now()));
   TRY_DONE(check_name_is_free(models, changed));
   return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
     for (auto& model : models)
@@ -93,14 +93,24 @@ caf::result<model_config> user_state::on(const find_model& message) {
   auto* model = find_model_in(models, message.id);
   if (model == nullptr) return self->delegate(parts->system_models, find_system_model{message.id});
   if (!model->enabled) return model_gone();
-  return *model;
+  return judged(*model);
+}
+
+bool user_state::is_admin() const {
+  return account.role == role::admin;
+}
+
+// As its present role lets it be called.
+model_config user_state::judged(model_config model) const {
+  model.owner_is_admin = is_admin();
+  return model;
 }
 
 // The user's default; if that is gone or none, the system's; if there is none, the only model.
 void user_state::find_default_model(uint64_t key) {
   auto wanted = settings.default_model_id.value_or(model_id{});
   auto* model = wanted.is_none() ? nullptr : find_model_in(models, wanted);
-  if (model != nullptr && model->enabled) return answers.deliver<model_config>(key, *model);
+  if (model != nullptr && model->enabled) return answers.deliver<model_config>(key, judged(*model));
   auto is_system_model = !wanted.is_none() && model == nullptr;
   self->request(parts->system_models, caf::infinite,
                 find_system_model{is_system_model ? wanted : model_id{}})
@@ -121,7 +131,8 @@ void user_state::find_only_model(uint64_t key, error otherwise) {
   if (code_of(otherwise) != errc::not_found ||
       std::count_if(models.begin(), models.end(), is_enabled) != 1)
     return answers.fail<model_config>(key, std::move(otherwise));
-  answers.deliver<model_config>(key, *std::find_if(models.begin(), models.end(), is_enabled));
+  answers.deliver<model_config>(key,
+                                judged(*std::find_if(models.begin(), models.end(), is_enabled)));
 }
 
 }  // namespace parley

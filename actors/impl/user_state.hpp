@@ -119,6 +119,8 @@ struct user_state {
   caf::result<done> erase();
 
   // user_models.cpp
+  bool is_admin() const;
+  model_config judged(model_config model) const;
   void find_default_model(uint64_t key);
   void find_only_model(uint64_t key, error otherwise);
 

@@ -31,11 +31,11 @@ account_world::~account_world() {
 
 void account_world::wire() {
   if (directory_) return;
-  auto origin_of = [this](const model_config& model, bool made_by_admin) -> expected<std::string> {
+  auto origin_of = [this](const model_config& model) -> expected<std::string> {
     if (refuse_url) return refuse_url;
     providers::address_policy policy;
     policy.ports = allowed_ports;
-    if (made_by_admin) policy.owner = providers::model_owner::admin;
+    if (model.may_reach_private()) policy.owner = providers::model_owner::admin;
     TRY(auto url, providers::upstream_url::parse(model.base_url, policy));
     return url.origin();
   };
