@@ -53,58 +53,74 @@ class plain_matches {
 
 }  // namespace
 
-bpe_merger::bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece) {
+bpe_merger::bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece,
+                       size_t tokens_kept_max)
+    : tokens_kept_max_{tokens_kept_max} {
   if (piece.size() <= short_bytes_max) {
     std::fill_n(short_dead_, piece.size() / 64 + 1, 0);
     dead_ = short_dead_;
     tokens_ = short_tokens_;
     merge<plain_matches>(tables, cache, piece);
-  } else {
-    long_dead_.resize(piece.size() / 64 + 1);
-    long_tokens_.resize(short_bytes_max);
+    return;
+  }
+  tokens_max_ = std::min(short_bytes_max, tokens_kept_max_);
+  long_tokens_.resize(tokens_max_);
+  for (;; tokens_kept_max_ = SIZE_MAX) {
+    long_dead_.assign(piece.size() / 64 + 1, 0);
     dead_ = long_dead_.data();
     tokens_ = long_tokens_.data();
-    merge<match_memo>(tables, cache, piece);
+    kept_ = 0;
+    dropped_ = 0;
+    if (merge<match_memo>(tables, cache, piece)) return;
   }
 }
 
 // A short piece never has more tokens than its array holds.
 void bpe_merger::push(uint32_t token) {
-  if (count_ == tokens_max_) {
-    tokens_max_ *= 2;
+  if (kept_ == tokens_max_ && tokens_max_ >= tokens_kept_max_) {
+    auto dropped = kept_ / 2;
+    std::copy(tokens_ + dropped, tokens_ + kept_, tokens_);
+    kept_ -= dropped;
+    dropped_ += dropped;
+  } else if (kept_ == tokens_max_) {
+    tokens_max_ = std::min(2 * tokens_max_, tokens_kept_max_);
     long_tokens_.resize(tokens_max_);
     tokens_ = long_tokens_.data();
   }
-  tokens_[count_++] = token;
+  tokens_[kept_++] = token;
 }
 
 // The tokens of a text are the only sequence whose neighbours are all stable (is_stable), so any
 // way of finding such a sequence will do: take the longest match, then its shorter prefixes, and
 // step back where none fits. A position once left is dead, so none is left twice.
 template <class Matches>
-void bpe_merger::merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece) {
+bool bpe_merger::merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece) {
   auto begin = piece.data(), end = begin + piece.size();
   auto at = begin;
   Matches matches{tables, end};
   auto candidate = matches.longest_match(at);
   // tiktoken looks a piece up before it merges.
-  if (tables.bytes_of(candidate) == piece.size()) return push(candidate);
+  if (tables.bytes_of(candidate) == piece.size()) {
+    push(candidate);
+    return true;
+  }
   auto is_dead = [&](size_t position) { return (dead_[position / 64] >> position % 64 & 1) != 0; };
   for (;; ++steps_) {
     auto after = at + tables.bytes_of(candidate);
     if (!is_dead(static_cast<size_t>(after - begin)) &&
-        (count_ == 0 || cache.is_stable(tables, tokens_[count_ - 1], candidate))) {
+        (kept_ == 0 || cache.is_stable(tables, tokens_[kept_ - 1], candidate))) {
       push(candidate);
       at = after;
-      if (at == end) return;
+      if (at == end) return true;
       candidate = matches.longest_match(at);
     } else if (auto prefix = tables.prefix_of(candidate); prefix != candidate) {
       candidate = prefix;
     } else {
       auto position = static_cast<size_t>(at - begin);
       dead_[position / 64] |= uint64_t{1} << position % 64;
-      candidate = tokens_[--count_];
+      candidate = tokens_[--kept_];
       at -= tables.bytes_of(candidate);
+      if (kept_ == 0 && dropped_ > 0) return false;
     }
   }
 }

@@ -16,20 +16,28 @@ namespace parley {
 
 class bpe_merger {
  public:
-  /// `piece` is not empty.
-  bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece);
+  /// What counting keeps: enough to step back as far as any known text demands, little enough to
+  /// come from the heap without page faults.
+  static constexpr size_t tokens_kept_to_count = 16'384;
 
-  /// In their order; valid as long as the merger.
-  std::span<const uint32_t> tokens() const { return {tokens_, count_}; }
+  /// `piece` is not empty. Who only counts need not keep all tokens, but at least two; a step back
+  /// beyond those kept starts again and keeps all.
+  bpe_merger(const bpe_tables& tables, bpe_cache& cache, std::string_view piece,
+             size_t tokens_kept_max = SIZE_MAX);
 
-  /// How often a candidate was tried or taken back: at most as often
-  /// for each byte as a token has prefixes that are tokens.
+  /// How many tokens there are.
+  uint64_t count() const { return dropped_ + kept_; }
+  /// The last ones, which are all if all were kept; valid as long as the merger.
+  std::span<const uint32_t> tokens() const { return {tokens_, kept_}; }
+
+  /// How often a candidate was tried or taken back: at most as often for each byte as
+  /// a token has prefixes that are tokens.
   uint64_t steps() const { return steps_; }
 
  private:
+  /// False if it had to step back beyond the tokens kept.
   template <class Matches>
-  void merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece);
-
+  bool merge(const bpe_tables& tables, bpe_cache& cache, std::string_view piece);
   void push(uint32_t token);
 
   // Pieces are rarely longer than a word: short ones need no memory from the heap.
@@ -42,7 +50,9 @@ class bpe_merger {
   uint64_t* dead_;  ///< a bit for each position from which no tokens lead to the piece's end
   uint32_t* tokens_;
   size_t tokens_max_ = short_bytes_max;
-  size_t count_ = 0;
+  size_t tokens_kept_max_;
+  size_t kept_ = 0;
+  uint64_t dropped_ = 0;
   uint64_t steps_ = 0;
 };
 

@@ -61,8 +61,8 @@ uint64_t bpe_piece_counter::count(const char* begin, const char* end, const char
 }
 
 uint64_t bpe_piece_counter::merge(const char* begin, const char* end) {
-  bpe_merger merger{tables_, cache_, {begin, static_cast<size_t>(end - begin)}};
-  return merger.tokens().size();
+  std::string_view piece{begin, static_cast<size_t>(end - begin)};
+  return bpe_merger{tables_, cache_, piece, bpe_merger::tokens_kept_to_count}.count();
 }
 
 }  // namespace parley

@@ -49,6 +49,22 @@ TEST_CASE("merging a piece takes steps in proportion to its bytes, whatever it h
   }
 }
 
+TEST_CASE("merging counts the same however few tokens it keeps") {
+  for (auto engine : {&cl100k_engine(), &o200k_engine()}) {
+    for (auto unit : {"a", "ab", "Aa", " \n", "-", "=-", "()", "中A", "é", "zx"}) {
+      auto piece = repeated(unit, 3'000);
+      bpe_merger all{engine->tables(), engine->cache(), piece};
+      REQUIRE(all.tokens().size() == all.count());
+      for (size_t kept : {2, 3, 8, 64, 1'000}) {
+        bpe_merger few{engine->tables(), engine->cache(), piece, kept};
+        INFO(unit << ", " << kept << " kept");
+        CHECK(few.count() == all.count());
+        CHECK(few.tokens().back() == all.tokens().back());
+      }
+    }
+  }
+}
+
 TEST_CASE("every token but the single bytes has a shorter one as its prefix") {
   auto& tables = o200k_engine().tables();
   CHECK(tables.tokens() == 199'998);
