@@ -15,6 +15,9 @@ class session_state;
 struct session_limits {
   size_t replies_max = 1;
   size_t messages_max = 10'000;
+  size_t readers_max = 100;     ///< of all its replies together
+  size_t askers_max = 100;      ///< requests that wait for an answer
+  size_t replies_kept_max = 4;  ///< that are over and that nobody reads
   int64_t checkpoint_bytes = 4096;
   std::chrono::milliseconds idle_max{60'000};
   std::chrono::milliseconds reply_keep{60'000};  ///< a finished reply stays in memory this long

@@ -45,9 +45,18 @@ message_tokens tokens_of(const token_counter& counter, const token_rule& rule,
           rule.is_estimated || !known};
 }
 
+// What a message of the conversation costs beside its content: the provider's constant and, where
+// it is counted exactly, the role, which is one token in both vocabularies.
+int64_t framing_tokens(const token_rule& rule) {
+  return static_cast<int64_t>(rule.per_message) + (rule.is_estimated ? 0 : 1);
+}
+
+// The first line that says anything.
 std::string title_from(const std::vector<part>& parts) {
   auto text = content_of(parts);
-  auto line = std::string_view{text}.substr(0, text.find_first_of("\r\n"));
+  auto line = std::string_view{text};
+  line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t\r\n")));
+  line = line.substr(0, line.find_first_of("\r\n"));
   return std::string{cut_utf8(line, title_bytes_max)};
 }
 
@@ -67,7 +76,7 @@ void session_state::prepare(reply& running) {
             if (code_of(cause) == errc::not_found && !entry->content.model_id)
               return abandon(id, make_error(errc::invalid_input, "model_gone",
                                             "Please choose a model for this session."));
-            abandon(id, make_error(code_of(cause), sentence_of(cause), detail_of(cause)));
+            abandon(id, cause);
           });
 }
 
@@ -84,8 +93,8 @@ std::vector<const message_header*> session_state::path_to(message_id leaf) const
 }
 
 void session_state::plan(reply& running, const model_config& model) {
-  auto rule = token_rule_of(model.model);
   const auto& counter = *parts_.counter;
+  auto rule = counter.rule_of(model.model);
   running.meter = counter.meter(rule);
   running.row.tokens = tokens_of(counter, rule, {});
   auto params = merge(running.content.params, merge(header_.params, model.params));
@@ -93,10 +102,10 @@ void session_state::plan(reply& running, const model_config& model) {
 
   auto path = path_to(running.content.parent_id.value_or(message_id{}));
   std::vector<context_item> items;
-  auto per_message = static_cast<int64_t>(rule.per_message);
-  for (auto* known : path) items.push_back({known->role, known->tokens + per_message});
+  auto framing = framing_tokens(rule);
+  for (auto* known : path) items.push_back({known->role, known->tokens + framing});
   auto asked = content_tokens(counter, rule, running.content.parts);
-  items.push_back({message_role::user, asked + per_message});
+  items.push_back({message_role::user, asked + framing});
 
   context_budget budget;
   budget.window = model.context_window;
@@ -114,13 +123,20 @@ void session_state::plan(reply& running, const model_config& model) {
 
   read_messages wanted{parts_.owner, parts_.id, {}};
   for (size_t i = planned->first_kept; i < path.size(); ++i) wanted.ids.push_back(path[i]->id);
-  if (wanted.ids.empty()) return dispatch(running, model, {});
+  if (wanted.ids.empty()) return store_turn(running.id(), model, {});
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
-      .then(
-          [this, id = running.id(), model](const message_list& history) {
-            if (auto* entry = find(id)) dispatch(*entry, model, history.items);
-          },
-          [this, id = running.id()](const error& cause) { abandon(id, cause); });
+      .then([this, id = running.id(),
+             model](const message_list& history) { store_turn(id, model, history.items); },
+            [this, id = running.id()](const error& cause) { abandon(id, cause); });
+}
+
+// As soon as no other commit of the record is under way, which is nearly always now.
+void session_state::store_turn(message_id id, model_config model, std::vector<message> history) {
+  write_record([this, id, model = std::move(model), history = std::move(history)] {
+    auto* running = find(id);
+    if (running == nullptr) return next_record_write();
+    dispatch(*running, model, history);
+  });
 }
 
 void session_state::fill_rows(reply& running, const model_config& model, message& asked,
@@ -133,7 +149,7 @@ void session_state::fill_rows(reply& running, const model_config& model, message
   asked.parent_id = running.content.parent_id;
   asked.role = message_role::user;
   asked.parts = running.content.parts;
-  asked.tokens = tokens_of(*parts_.counter, token_rule_of(model.model), asked.parts);
+  asked.tokens = tokens_of(*parts_.counter, parts_.counter->rule_of(model.model), asked.parts);
 
   auto& row = running.row;
   row.id = start.message_id;
@@ -167,7 +183,7 @@ void session_state::dispatch(reply& running, const model_config& model,
   running.log = reply_log{start};
 
   complete call;
-  call.call = running.call = make_call_id();
+  call.call = make_call_id();
   call.sink = caf::actor_cast<reply_sink_actor>(self_);
   call.caller = parts_.owner;
   call.model = model;
@@ -194,17 +210,27 @@ void session_state::dispatch(reply& running, const model_config& model,
                                              asked.created_at});
   running.at = reply::phase::storing;
   asked.parts.clear();
-  header_ = header;
-  self_->request(parts_.storage, caf::infinite, std::move(stored))
-      .then(
-          [this, id = running.id(), asked](const done&) {
-            if (auto* entry = find(id)) on_stored(*entry, asked);
-          },
-          [this, id = running.id()](const error& cause) { abandon(id, cause); });
-  if (running.ending)
-    running.call = 0;  // stopped before it began
-  else
-    self_->send(running.provider, std::move(call));
+  commit_record(std::move(stored), std::move(header),
+                [this, id = running.id(), asked](const error& cause) {
+                  if (cause) return abandon(id, cause);
+                  if (auto* entry = find(id)) on_stored(*entry, asked);
+                });
+  // Stopped before it began: there is nothing to call for, but the message stays.
+  if (!running.ending) begin_call(running, std::move(call));
+}
+
+// The content of a reply that nobody has counted when it ended.
+message_tokens session_state::recount(const message& row) const {
+  auto counted = row.tokens;
+  auto vocabulary = token_vocabulary::bytes;
+  for (auto known : {token_vocabulary::cl100k_base, token_vocabulary::o200k_base})
+    if (to_string(known) == counted.vocabulary) vocabulary = known;
+  counted.count = 0;
+  for (const auto& p : row.parts)
+    if (p.text)
+      counted.count +=
+          static_cast<int64_t>(parts_.counter->count_content(vocabulary, *p.text).tokens);
+  return counted;
 }
 
 }  // namespace parley

@@ -4,10 +4,11 @@
 
 namespace parley {
 
-caf::result<reply_ticket> session_state::on(const start_turn& turn) {
+caf::result<reply_ticket> session_state::on(start_turn&& turn) {
   ++seen_;
   last_used_ = self_->clock().now();
-  if (auto* twin = turn.key ? running_with(*turn.key) : nullptr) return join_twin(*twin, turn);
+  drop_old_replies();
+  if (auto* twin = turn.key ? known_with(*turn.key) : nullptr) return join_twin(*twin, turn);
   if (auto checked = check_turn(turn); !checked) {
     self_->send(parts_.parent, turn_ended{parts_.id});
     return std::move(checked.error());
@@ -19,8 +20,8 @@ caf::result<reply_ticket> session_state::on(const start_turn& turn) {
   auto promise = self_->make_response_promise<reply_ticket>();
   auto running = std::make_unique<reply>(start, parts_.counter->meter(token_rule{}));
   running->askers.emplace_back(promise);
-  running->content = turn.content;
-  running->key = turn.key;
+  running->content = std::move(turn.content);
+  running->key = std::move(turn.key);
   running->provider = turn.provider;
   running->started = last_used_;
   if (turn.follow) running->readers.push_back({*turn.follow, turn.follow->after});
@@ -31,10 +32,10 @@ caf::result<reply_ticket> session_state::on(const start_turn& turn) {
   return promise;
 }
 
-reply* session_state::running_with(const request_key& key) {
+// Also one that is over: USER may have looked for the key before it was stored.
+reply* session_state::known_with(const request_key& key) {
   for (auto& entry : replies_)
-    if (entry->is_running() && entry->key && entry->key->route == key.route &&
-        entry->key->key == key.key)
+    if (entry->key && entry->key->route == key.route && entry->key->key == key.key)
       return entry.get();
   return nullptr;
 }
@@ -45,10 +46,13 @@ caf::result<reply_ticket> session_state::join_twin(reply& twin, const start_turn
   if (twin.key->body_sha256 != turn.key->body_sha256)
     return make_error(errc::invalid_input, "idempotency_mismatch",
                       "This Idempotency-Key was used for another request.");
+  if (is_absent()) return refuse_absent();
+  if (twin.askers.size() >= parts_.limits.askers_max) return too_many_askers();
+  if (turn.follow) TRY_DONE(check_reader());
   auto promise = self_->make_response_promise<reply_ticket>();
   twin.askers.emplace_back(promise);
   if (turn.follow) twin.readers.push_back({*turn.follow, turn.follow->after});
-  if (twin.at == reply::phase::streaming || twin.at == reply::phase::finishing) show(twin);
+  if (twin.is_shown()) show(twin);
   return promise;
 }
 
@@ -58,8 +62,8 @@ void session_state::show(reply& stored) {
   serve(stored);
 }
 
-expected<void> session_state::check_turn(const start_turn& turn) const {
-  if (is_dropped_) return make_error(errc::not_found);
+expected<void> session_state::check_turn(const start_turn& turn) {
+  if (is_absent()) return refuse_absent();
   size_t running = 0;
   message_id first;
   for (auto& entry : replies_) {
@@ -76,6 +80,7 @@ expected<void> session_state::check_turn(const start_turn& turn) const {
     return make_error(errc::quota_exceeded, "messages_max", "This session is full.");
   if (turn.content.parent_id && header_of(*turn.content.parent_id) == nullptr)
     return make_error(errc::not_found);
+  if (turn.follow) return check_reader();
   return {};
 }
 
@@ -94,20 +99,49 @@ void session_state::on_stored(reply& running, const message& asked) {
 void session_state::abandon(message_id id, const error& cause) {
   auto* running = find(id);
   if (running == nullptr) return;
-  if (running->call != 0) self_->send(running->provider, cancel_call{running->call});
-  auto was_storing = running->at == reply::phase::storing;
+  cancel(*running);
   for (auto& asker : running->askers) asker.fail(cause);
   for (auto& stopper : running->stoppers) stopper.deliver(done{});
   std::erase_if(replies_, [&](const std::unique_ptr<reply>& entry) { return entry->id() == id; });
   self_->send(parts_.parent, turn_ended{parts_.id});
-  if (is_fresh_) {
-    is_dropped_ = true;  // the session was never stored: the next request finds none
-    self_->send(parts_.parent, session_idle{parts_.id, seen_});
-  } else if (was_storing) {
-    self_->request(parts_.reader, caf::infinite, read_session{parts_.owner, parts_.id})
-        .await([this](const session& stored) { header_ = stored; },
-               [this](const error& fault) { self_->quit(fault); });
-  }
+  if (!is_fresh_ || !replies_.empty()) return;
+  is_gone_ = true;  // the session was never stored: the next request finds none
+  tell_idle();
+}
+
+// -- The call -----------------------------------------------------------------------------------
+
+// PROVIDER is watched while the call runs: without it nothing would end the reply.
+void session_state::begin_call(reply& running, complete call) {
+  if (!watches(running.provider)) self_->monitor(running.provider);
+  running.call = call.call;
+  self_->send(running.provider, std::move(call));
+}
+
+void session_state::release_call(reply& running) {
+  if (std::exchange(running.call, 0) == 0) return;
+  if (!watches(running.provider)) self_->demonitor(running.provider.address());
+}
+
+bool session_state::watches(const provider_actor& provider) const {
+  return std::any_of(replies_.begin(), replies_.end(), [&](const auto& entry) {
+    return entry->call != 0 && entry->provider == provider;
+  });
+}
+
+void session_state::cancel(reply& running) {
+  if (running.call != 0) self_->send(running.provider, cancel_call{running.call});
+  release_call(running);
+}
+
+void session_state::fail_call(reply& running, const error& cause) {
+  release_call(running);
+  reply_ending ending;
+  auto is_draining = detail_of(cause).reason == "draining";
+  ending.status = is_draining || running.log.text_bytes() > 0 ? message_status::interrupted
+                                                              : message_status::error;
+  ending.error = message_error_of(cause);
+  end_reply(running, std::move(ending));
 }
 
 void session_state::on(const reply_delta& delta) {
@@ -120,13 +154,16 @@ void session_state::on(const reply_delta& delta) {
   }
   if (running->at != reply::phase::streaming) return;
   serve(*running);
-  if (running->log.bytes_behind(running->checkpointed) >= parts_.limits.checkpoint_bytes)
+  if (!running->is_checkpoint_held &&
+      running->log.bytes_behind(running->checkpointed) >= parts_.limits.checkpoint_bytes)
     checkpoint(*running);
 }
 
 void session_state::on(const reply_tick& tick) {
   auto* running = find_call(tick.call);
-  if (running != nullptr && running->at == reply::phase::streaming) checkpoint(*running);
+  if (running == nullptr || running->at != reply::phase::streaming) return;
+  running->is_checkpoint_held = false;
+  checkpoint(*running);
 }
 
 void session_state::checkpoint(reply& running) {
@@ -146,16 +183,18 @@ void session_state::checkpoint(reply& running) {
             entry->checkpointed = reached;
           },
           [this, id = running.id()](const error& cause) {
-            // The next tick tries again, with more.
             log_warning("reply.checkpoint_failed", {{"message", id}, {"error", cause}});
-            if (auto* entry = find(id)) entry->is_checkpointing = false;
+            auto* entry = find(id);
+            if (entry == nullptr) return;
+            entry->is_checkpointing = false;
+            entry->is_checkpoint_held = true;
           });
 }
 
 void session_state::on(const reply_finished& finished) {
   auto* running = find_call(finished.call);
   if (running == nullptr) return;
-  running->call = 0;
+  release_call(*running);
   reply_ending ending;
   ending.used = finished.used;
   if (finished.reason == finish_reason::length) ending.status = message_status::length;
@@ -163,27 +202,20 @@ void session_state::on(const reply_finished& finished) {
 }
 
 void session_state::on(const reply_failed& failed) {
-  auto* running = find_call(failed.call);
-  if (running == nullptr) return;
-  running->call = 0;
-  reply_ending ending;
-  auto is_draining = detail_of(failed.cause).reason == "draining";
-  ending.status = is_draining || running->log.text_bytes() > 0 ? message_status::interrupted
-                                                               : message_status::error;
-  ending.error = message_error_of(failed.cause);
-  end_reply(*running, std::move(ending));
+  if (auto* running = find_call(failed.call)) fail_call(*running, failed.cause);
 }
 
 caf::result<done> session_state::on(const stop_reply& wanted) {
   ++seen_;
   last_used_ = self_->clock().now();
-  if (is_dropped_) return make_error(errc::not_found);
+  if (is_absent()) return refuse_absent();
   if (!wanted.message.is_none() && find(wanted.message) == nullptr &&
       header_of(wanted.message) == nullptr)
     return make_error(errc::not_found);
   for (auto& entry : replies_) {
     if (!entry->is_running()) continue;
     if (!wanted.message.is_none() && wanted.message != entry->id()) continue;
+    if (entry->stoppers.size() >= parts_.limits.askers_max) return too_many_askers();
     auto promise = self_->make_response_promise<done>();
     entry->stoppers.emplace_back(promise);
     stop(*entry);
@@ -193,10 +225,7 @@ caf::result<done> session_state::on(const stop_reply& wanted) {
 }
 
 void session_state::stop(reply& running) {
-  if (running.call != 0 && running.at != reply::phase::finishing) {
-    self_->send(running.provider, cancel_call{running.call});
-    running.call = 0;
-  }
+  cancel(running);
   reply_ending ending;
   ending.status = message_status::stopped;
   end_reply(running, std::move(ending));
@@ -209,10 +238,8 @@ void session_state::end_reply(reply& running, reply_ending ending) {
     running.ending = std::move(ending);
 }
 
-// One commit holds everything; the event `done` is sent after it.
-void session_state::finish(reply& running, reply_ending ending) {
-  running.at = reply::phase::finishing;
-  auto now = parts_.clock->now();
+// The row as it will be stored, from what has arrived.
+void session_state::fill_ending(reply& running, const reply_ending& ending) {
   auto elapsed = [&](caf::actor_clock::time_point until) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(until - running.started).count();
   };
@@ -220,7 +247,7 @@ void session_state::finish(reply& running, reply_ending ending) {
   row.parts = running.log.parts();
   row.status = ending.status;
   row.error = ending.error;
-  row.updated_at = now;
+  row.updated_at = parts_.clock->now();
   ++row.version;
   auto counted = running.meter.count();
   row.tokens.count = static_cast<int64_t>(counted.tokens);
@@ -229,27 +256,31 @@ void session_state::finish(reply& running, reply_ending ending) {
   auto end = self_->clock().now();
   row.timing = reply_timing{elapsed(running.first_token.value_or(end)), elapsed(end)};
   row.usage = ending.used;
-  if (!row.usage) {
-    usage counted_usage;
-    counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
-    counted_usage.completion_tokens = row.tokens.count;
-    counted_usage.source = counted.is_estimated ? usage_source::estimated : usage_source::counted;
-    row.usage = counted_usage;
-  }
-  running.log.set_usage(*row.usage);
-  header_.updated_at = now;
-  header_.last_message_at = now;
-  ++header_.version;
-  self_
-      ->request(parts_.storage, caf::infinite,
-                commit{{finish_message{row}, update_session{header_}}})
-      .then(
-          [this, id = running.id(), ending](const done&) {
-            if (auto* entry = find(id)) on_finished(*entry, ending, error{});
-          },
-          [this, id = running.id(), ending](const error& cause) {
-            if (auto* entry = find(id)) on_finished(*entry, ending, cause);
-          });
+  if (row.usage) return;
+  usage counted_usage;
+  counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
+  counted_usage.completion_tokens = row.tokens.count;
+  counted_usage.source = counted.is_estimated ? usage_source::estimated : usage_source::counted;
+  row.usage = counted_usage;
+}
+
+// One commit holds everything; the event `done` is sent after it.
+void session_state::finish(reply& running, reply_ending ending) {
+  running.at = reply::phase::finishing;
+  fill_ending(running, ending);
+  running.log.set_usage(*running.row.usage);
+  write_record([this, id = running.id(), ending = std::move(ending)] {
+    auto* entry = find(id);
+    if (entry == nullptr) return next_record_write();
+    auto changed = header_;
+    changed.updated_at = entry->row.updated_at;
+    changed.last_message_at = entry->row.updated_at;
+    ++changed.version;
+    commit_record(commit{{finish_message{entry->row}, update_session{changed}}}, changed,
+                  [this, id, ending](const error& fault) {
+                    if (auto* over = find(id)) on_finished(*over, ending, fault);
+                  });
+  });
 }
 
 void session_state::on_finished(reply& running, const reply_ending& ending, const error& fault) {
@@ -260,13 +291,8 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   if (fault) {
     status = message_status::interrupted;
     shown = message_error_of(fault);
-    unsaved_.push_back(running.row);
   }
-  for (auto& known : messages_) {
-    if (known.id != running.id()) continue;
-    known.status = status;
-    known.tokens = static_cast<int32_t>(running.row.tokens.count);
-  }
+  note_row(running.row);
   running.log.finish(status, std::move(shown));
   for (auto& stopper : std::exchange(running.stoppers, {})) {
     if (fault)
@@ -275,6 +301,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
       stopper.deliver(done{});
   }
   serve(running);
+  if (fault) unsaved_.push_back(std::exchange(running.row, {}));
   running.row = {};
   self_->send(parts_.parent, turn_ended{parts_.id});
   schedule_check();

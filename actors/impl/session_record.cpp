@@ -1,0 +1,224 @@
+// SESSION's record and what of its messages is still to be stored.
+#include "actors/impl/session_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+// -- One writer at a time -----------------------------------------------------------------------
+
+// Each commit that holds the record is built on what the last one stored. Two at once, of which the
+// first fails, would store with the second what the first one's asker was told is not stored.
+void session_state::write_record(std::function<void()> write) {
+  record_writes_.push_back(std::move(write));
+  if (!std::exchange(is_record_busy_, true)) next_record_write();
+}
+
+void session_state::next_record_write() {
+  is_record_busy_ = !record_writes_.empty();
+  if (!is_record_busy_) return;
+  auto write = std::move(record_writes_.front());
+  record_writes_.pop_front();
+  write();
+}
+
+// Only from a write of write_record; the next one follows when this is over.
+void session_state::commit_record(commit batch, session changed,
+                                  std::function<void(const error&)> then) {
+  self_->request(parts_.storage, caf::infinite, std::move(batch))
+      .then(
+          [this, changed = std::move(changed), then](const done&) {
+            header_ = changed;
+            then(error{});
+            next_record_write();
+          },
+          [this, then](const error& cause) {
+            then(cause);
+            reload();
+          });
+}
+
+// A commit that failed may have been stored all the same (a COMMIT that met an I/O error): what the
+// database says counts.
+void session_state::reload() {
+  if (is_fresh_) return next_record_write();
+  self_->request(parts_.reader, caf::infinite, load_session{parts_.owner, parts_.id})
+      .await(
+          [this](const session_loaded& loaded) {
+            header_ = loaded.header;
+            messages_ = loaded.messages;
+            for (auto& row : unsaved_) note_row(row);
+            mend_interrupted();
+            next_record_write();
+          },
+          [this](const error& cause) {
+            // Nothing can be read either: the record stays as the last good commit left it.
+            log_warning("session.reload_failed", {{"session", parts_.id}, {"error", cause}});
+            next_record_write();
+          });
+}
+
+// -- Changes ------------------------------------------------------------------------------------
+
+caf::result<session> session_state::on(const change_session& change) {
+  ++seen_;
+  last_used_ = self_->clock().now();
+  if (is_absent() || is_fresh_) return refuse_absent();
+  if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
+  TRY_DONE(changed_by(change));
+  auto promise = self_->make_response_promise<session>();
+  auto held = answers_.keep(answer<session>{promise});
+  auto& model = change.patch.value.model_id;
+  if (!change.patch.has(&session::model_id) || !model) {
+    store_change(held, change);
+    return promise;
+  }
+  self_->request(parts_.parent, caf::infinite, find_model{*model})
+      .then([this, held, change](const model_config&) { store_change(held, change); },
+            [this, held](const error& cause) { answers_.fail<session>(held, cause); });
+  return promise;
+}
+
+expected<session> session_state::changed_by(const change_session& change) const {
+  if (change.if_version != 0 && change.if_version != header_.version)
+    return make_error(errc::conflict, "version_mismatch", "The session was changed meanwhile.");
+  auto changed = header_;
+  change.patch.apply_to(changed);
+  if (change.patch.has(&session::title)) changed.title_source = title_source::user;
+  if (changed.active_leaf_id && header_of(*changed.active_leaf_id) == nullptr)
+    return make_error(errc::not_found);
+  ++changed.version;
+  changed.updated_at = parts_.clock->now();
+  return changed;
+}
+
+void session_state::store_change(uint64_t held, const change_session& change) {
+  write_record([this, held, change] {
+    // Looked at again: another change may have come first.
+    auto checked =
+        is_absent() ? expected<session>{make_error(errc::not_found)} : changed_by(change);
+    if (!checked) {
+      answers_.fail<session>(held, std::move(checked.error()));
+      return next_record_write();
+    }
+    commit_record(commit{{update_session{*checked}}}, *checked,
+                  [this, held, changed = *checked](const error& cause) {
+                    if (cause)
+                      answers_.fail<session>(held, cause);
+                    else
+                      answers_.deliver<session>(held, changed);
+                  });
+  });
+}
+
+caf::result<done> session_state::on(const drop_session& drop) {
+  ++seen_;
+  if (is_absent() || is_fresh_) return refuse_absent();
+  if (drop.if_version != 0 && drop.if_version != header_.version)
+    return make_error(errc::conflict, "version_mismatch", "The session was changed meanwhile.");
+  auto promise = self_->make_response_promise<done>();
+  auto held = answers_.keep(answer<done>{promise});
+  is_dropping_ = true;
+  write_record([this, held] {
+    self_->request(parts_.storage, caf::infinite, commit{{erase_session{parts_.id}}})
+        .then(
+            [this, held](const done&) {
+              answers_.deliver<done>(held, done{});
+              on_dropped();
+            },
+            [this, held](const error& cause) {
+              is_dropping_ = false;
+              answers_.fail<done>(held, cause);
+              reload();
+            });
+  });
+  return promise;
+}
+
+void session_state::on_dropped() {
+  auto gone = make_error(errc::not_found, "The session was deleted.");
+  for (auto& entry : replies_) {
+    cancel(*entry);
+    for (auto& reader : entry->readers) cut_off(reader, gone);
+    for (auto& asker : entry->askers) asker.fail(gone);
+    for (auto& stopper : entry->stoppers) stopper.deliver(done{});
+    if (entry->is_running()) self_->send(parts_.parent, turn_ended{parts_.id});
+  }
+  replies_.clear();
+  end();
+}
+
+// -- Rows that could not be stored in time ------------------------------------------------------
+
+void session_state::note_row(const message& row) {
+  for (auto& known : messages_) {
+    if (known.id != row.id) continue;
+    known.status = row.status;
+    known.tokens = static_cast<int32_t>(row.tokens.count);
+  }
+}
+
+const message* session_state::unsaved_row(message_id id) const {
+  for (const auto& row : unsaved_)
+    if (row.id == id) return &row;
+  return nullptr;
+}
+
+// A row that still says `streaming` is left from a SESSION or a server that crashed: what was
+// checkpointed is what there is, and nobody has counted it. A server that starts says `interrupted`
+// itself, without a count.
+void session_state::mend_interrupted() {
+  read_messages left{parts_.owner, parts_.id, {}};
+  for (auto& known : messages_) {
+    auto is_left = known.status == message_status::streaming ||
+                   (known.status == message_status::interrupted && known.tokens == 0);
+    if (is_left && find(known.id) == nullptr && unsaved_row(known.id) == nullptr)
+      left.ids.push_back(known.id);
+  }
+  if (left.ids.empty()) return;
+  self_->request(parts_.reader, caf::infinite, std::move(left))
+      .await(
+          [this](const message_list& rows) {
+            for (auto row : rows.items) {
+              auto counted = recount(row);
+              if (row.status == message_status::interrupted && counted.count == 0) continue;
+              row.status = message_status::interrupted;
+              row.tokens = counted;
+              row.updated_at = parts_.clock->now();
+              ++row.version;
+              note_row(row);
+              unsaved_.push_back(std::move(row));
+            }
+            store_unsaved();
+          },
+          [this](const error& cause) {
+            log_warning("session.mend_failed", {{"session", parts_.id}, {"error", cause}});
+          });
+}
+
+// One row at a time: a row that is refused must not hold up the others.
+void session_state::store_unsaved() {
+  if (unsaved_.empty() || is_saving_) return;
+  is_saving_ = true;
+  self_->request(parts_.storage, caf::infinite, commit{{finish_message{unsaved_.front()}}})
+      .then(
+          [this](const done&) {
+            note_row(unsaved_.front());
+            drop_unsaved();
+          },
+          [this](const error& cause) {
+            auto code = code_of(cause);
+            log_warning("session.unsaved", {{"message", unsaved_.front().id}, {"error", cause}});
+            // The row is gone, by whatever way: trying again would never end.
+            if (code == errc::not_found || code == errc::conflict) return drop_unsaved();
+            is_saving_ = false;
+            schedule_check();
+          });
+}
+
+void session_state::drop_unsaved() {
+  unsaved_.pop_front();
+  is_saving_ = false;
+  store_unsaved();
+}
+
+}  // namespace parley
