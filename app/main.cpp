@@ -10,7 +10,7 @@ using namespace parley;
 
 /// What every command that opens a database accepts. Beside the named ones each setting has a flag
 /// of its own: --streams-max 100.
-struct common_options {
+struct node_flags {
   std::string data;
   std::string listen;
   std::string config;
@@ -61,8 +61,8 @@ struct common_options {
 
 using command_body = std::function<int(const configuration&)>;
 
-int run(const CLI::App& command, const common_options& common, const command_body& body) {
-  auto config = common.load(command);
+int run(const CLI::App& command, const node_flags& flags, const command_body& body) {
+  auto config = flags.load(command);
   if (!config) {
     app::report(config.error());
     return 2;
@@ -75,11 +75,11 @@ int run(const CLI::App& command, const common_options& common, const command_bod
 int main(int argc, char** argv) {
   CLI::App parley_app{"Parley, a multi-user AI chat server"};
   parley_app.require_subcommand(1);
-  common_options common;
+  node_flags flags;
   std::vector<std::pair<CLI::App*, command_body>> commands;
   auto add = [&](CLI::App& under, const char* name, const char* meaning, command_body body) {
     auto* command = under.add_subcommand(name, meaning);
-    common.add_to(*command);
+    flags.add_to(*command);
     commands.emplace_back(command, std::move(body));
     return command;
   };
@@ -131,6 +131,6 @@ int main(int argc, char** argv) {
     return parley_app.exit(fault) == 0 ? 0 : 2;
   }
   for (auto& [command, body] : commands)
-    if (command->parsed()) return run(*command, common, body);
+    if (command->parsed()) return run(*command, flags, body);
   return 0;
 }

@@ -114,6 +114,33 @@ template <record Record>
 void read_record(const json_value& from, field_use allowed, patch_of<Record>& to,
                  const std::string& path, fault_list& faults);
 
+namespace detail {
+
+template <class T>
+bool read_id(const json_value& from, T& to, const std::string& path, fault_list& faults) {
+  auto text = from.as_string();
+  if (!text) return add_type_fault(faults, path, "string"), false;
+  auto id = T::parse(*text);
+  if (!id) return faults.add(path, "id", "This is not an id."), false;
+  to = *id;
+  return true;
+}
+
+template <class T>
+bool read_enum(const json_value& from, T& to, const std::string& path, fault_list& faults) {
+  auto text = from.as_string();
+  if (!text) return add_type_fault(faults, path, "string"), false;
+  if (auto value = enum_of<T>(*text)) return to = *value, true;
+  std::string choices;
+  json_writer writer{choices};
+  writer.begin_array();
+  for (auto name : names_of(T{})) writer.value(name);
+  writer.end_array();
+  return faults.add(path, "one_of", "Must be one of " + choices + ".", choices), false;
+}
+
+}  // namespace detail
+
 /// Reads one value; faults are added under `path`. Returns whether `to` was set.
 template <class T>
 bool read_json(const json_value& from, T& to, const field_rule& rule, const std::string& path,
@@ -145,23 +172,9 @@ bool read_json(const json_value& from, T& to, const field_rule& rule, const std:
     to = static_cast<T>(number);
     return true;
   } else if constexpr (is_id<T>) {
-    auto text = from.as_string();
-    if (!text) return detail::add_type_fault(faults, path, "string"), false;
-    auto id = T::parse(*text);
-    if (!id) return faults.add(path, "id", "This is not an id."), false;
-    to = *id;
-    return true;
+    return detail::read_id(from, to, path, faults);
   } else if constexpr (named_enum<T>) {
-    auto text = from.as_string();
-    if (!text) return detail::add_type_fault(faults, path, "string"), false;
-    auto value = enum_of<T>(*text);
-    if (value) return to = *value, true;
-    std::string choices;
-    json_writer writer{choices};
-    writer.begin_array();
-    for (auto name : names_of(T{})) writer.value(name);
-    writer.end_array();
-    return faults.add(path, "one_of", "Must be one of " + choices + ".", choices), false;
+    return detail::read_enum(from, to, path, faults);
   } else if constexpr (std::is_same_v<T, instant>) {
     auto text = from.as_string();
     auto at = text ? parse_instant(*text) : std::nullopt;

@@ -77,7 +77,7 @@ class edge : public exchange_sink {
   expected<void> check_caller(exchange& x, const parsed_request& request);
   expected<void> serve(exchange& x, const parsed_request& request);
   void answer_options(exchange& x);
-  void add_common_headers(const exchange& x, answer& what) const;
+  void add_standing_headers(const exchange& x, answer& what) const;
   void log_exchange(const exchange& x, int status) const;
 
   using user_callback = std::function<void(const user_actor&)>;

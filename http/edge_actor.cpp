@@ -252,7 +252,7 @@ void edge::answer_options(exchange& x) {
   answer_now(x, std::move(what));
 }
 
-void edge::add_common_headers(const exchange& x, answer& what) const {
+void edge::add_standing_headers(const exchange& x, answer& what) const {
   auto add = [&](const char* header, std::string value) {
     what.headers.emplace_back(header, std::move(value));
   };
@@ -288,7 +288,7 @@ void edge::answer_now(exchange& x, answer what) {
         break;
       }
   }
-  add_common_headers(x, what);
+  add_standing_headers(x, what);
   log_exchange(x, what.status);
   x.deadline->cancel();
   if (inline_answer_ != nullptr) {

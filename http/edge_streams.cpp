@@ -43,7 +43,7 @@ void edge::begin_events(exchange& x) {
   head.content_type = "text/event-stream";
   head.headers.emplace_back("Cache-Control", "no-cache");
   head.headers.emplace_back("X-Accel-Buffering", "no");
-  add_common_headers(x, head);
+  add_standing_headers(x, head);
   auto framing = x.frame.is_http_1_0 ? stream_framing::until_close : stream_framing::chunked;
   if (framing == stream_framing::until_close) x.frame.is_keep_alive = false;
   x.stream->has_begun =

@@ -38,7 +38,7 @@ std::vector<route> make_routes(const settings& values) {
       {{method::get, "/readyz", anyone, body_mode::none, 0, rate_class::none, {}}, ready},
       {{method::get, "/metrics", anyone, body_mode::none, 0, rate_class::none, {}}, show_metrics},
       {{method::get, "/api/health", anyone, body_mode::none, 0, rate_class::none, {}}, health},
-      read("/api/info", anyone, info),
+      read("/api/info", anyone, about),
 
       read("/api/auth/methods", anyone, auth_methods),
       json(method::post, "/api/auth/register", anyone, rate_class::login, register_account),

@@ -78,7 +78,7 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
                     .max = 10'000'000),
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
               FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
-  FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
+              FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 
 /// `system` and `hasApiKey` of api.md.
 void write_derived(json_writer& writer, const model_config& model);

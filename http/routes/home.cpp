@@ -93,7 +93,7 @@ expected<void> health(edge& at, exchange& x, const parsed_request&) {
   return {};
 }
 
-expected<void> info(edge& at, exchange& x, const parsed_request&) {
+expected<void> about(edge& at, exchange& x, const parsed_request&) {
   const auto& values = at.values();
   std::string body;
   json_writer json{body};

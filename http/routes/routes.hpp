@@ -10,7 +10,7 @@ expected<void> home(edge& at, exchange& x, const parsed_request& request);
 expected<void> alive(edge& at, exchange& x, const parsed_request& request);
 expected<void> ready(edge& at, exchange& x, const parsed_request& request);
 expected<void> health(edge& at, exchange& x, const parsed_request& request);
-expected<void> info(edge& at, exchange& x, const parsed_request& request);
+expected<void> about(edge& at, exchange& x, const parsed_request& request);
 expected<void> show_metrics(edge& at, exchange& x, const parsed_request& request);
 
 // auth.cpp

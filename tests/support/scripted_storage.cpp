@@ -89,9 +89,8 @@ struct applier {
   }
 
   bool has_admin() const {
-    return std::any_of(to.users.begin(), to.users.end(), [](const auto& item) {
-      return is_active_admin(item.second);
-    });
+    return std::any_of(to.users.begin(), to.users.end(),
+                       [](const auto& item) { return is_active_admin(item.second); });
   }
   static bool is_active_admin(const user& account) {
     return account.role == role::admin && account.status == user_status::active;

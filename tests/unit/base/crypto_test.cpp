@@ -77,7 +77,7 @@ TEST_CASE("a key ring is valid with full keys of its own only") {
   CHECK(ring.find(ring.active)->size() == 32);
   CHECK(ring.find("absent") == nullptr);
   for (auto& bad : {std::string(31, 'k'), std::string(32, '\0'), std::string(32, 'a'),
-        std::string{"changemechangemechangemechangeme"},
+                    std::string{"changemechangemechangemechangeme"},
                     std::string{"abcdefghijklmnopqrstuvwxyz{|}~\x7f\x80"}}) {
     auto other = ring;
     other.keys.insert_or_assign("second", secret_text{bad});
