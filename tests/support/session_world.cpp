@@ -226,8 +226,7 @@ void session_world::spawn(std::optional<session> fresh) {
   parts.clock = &clock;
   parts.counter = &counter;
   parts.limits = limits;
-  auto* parent = dynamic_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(user));
-  target = spawn_session(parent, std::move(parts));
+  target = spawn_session(system, std::move(parts));
   has_ended_ = std::make_shared<bool>(false);
   target->attach_functor([ended = has_ended_](const error&) { *ended = true; });
   run();
