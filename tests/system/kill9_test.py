@@ -26,11 +26,12 @@ class chat:
         self.number = number
         self.turns = []  # (content, view) of each turn whose `start` arrived
         self.refusals = []
+        self.view = support.reply_view()  # of the latest turn
 
     def talk(self, is_over):
         while not is_over.is_set():
             content = f"chat {self.number}, turn {len(self.turns)}"
-            view = support.reply_view()
+            self.view = view = support.reply_view()
             with contextlib.suppress(*CUT_OFF):
                 self.send(content, view)
             if view.start is not None:
@@ -61,7 +62,8 @@ class kill9_test(support.system_test):
             for run in range(RUNS):
                 for each in chats:
                     each.turns.clear()
-                self.talk_until_killed(chats, chance.uniform(0.3, 2.5))
+                    each.view = support.reply_view()
+                self.talk_until_killed(chats, chance.uniform(0.0, 2.2))
                 self.assertEqual([], support.integrity_faults(self.server.data))
                 self.server.start()
                 starts_s.append(self.server.start_s)
@@ -73,12 +75,17 @@ class kill9_test(support.system_test):
 
     def talk_until_killed(self, chats, seconds):
         is_over = threading.Event()
-        killer = threading.Timer(seconds, self.kill, [is_over])
+        killer = threading.Thread(target=self.kill, args=[chats, seconds, is_over])
         killer.start()
         support.run_together([lambda each=each: each.talk(is_over) for each in chats])
         killer.join()
 
-    def kill(self, is_over):
+    # The random time runs from the first event on: a slow machine must not turn a run into none.
+    def kill(self, chats, seconds, is_over):
+        waiting_until = time.monotonic() + 30
+        while time.monotonic() < waiting_until and not any(each.view.start for each in chats):
+            time.sleep(0.005)
+        time.sleep(seconds)
         is_over.set()
         self.server.process.kill()
 
