@@ -85,9 +85,10 @@ expected<std::optional<secret_text>> read_file(int directory, const std::string&
   file_descriptor file{::openat(directory, file_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!file && errno == ENOENT) {
     struct stat link {};
-    if (::fstatat(directory, file_name, &link, AT_SYMLINK_NOFOLLOW) == 0)
+    if (::fstatat(directory, file_name, &link, AT_SYMLINK_NOFOLLOW) != 0) return result{};
+    if (S_ISLNK(link.st_mode))
       return refused(path, "is a link that leads nowhere: mend or remove it.");
-    return result{};
+    return read_file(directory, path);  // another process has made it between the two calls
   }
   if (!file) return failed("open", path, errno);
   struct stat status {};
