@@ -22,20 +22,28 @@ std::vector<char> bytes_of(caf::actor_system& system, const caf::message& messag
   return bytes;
 }
 
-template <class T>
-void check_crossing(caf::actor_system& system) {
-  auto sent = caf::make_message(filled<T>());
+// Without templates but for its callers: the rows are many, and each would be compiled anew.
+void check_crossing(caf::actor_system& system, const caf::message& sent,
+                    const caf::message& untouched) {
   INFO(caf::to_string(sent));
   auto bytes = bytes_of(system, sent);
   caf::message received;
   caf::binary_deserializer source{system, bytes};
   if (auto fault = source(received)) FAIL(caf::to_string(fault));
-  REQUIRE(received.match_elements<T>());
+  // The bytes begin with the type's name: an unregistered one would come back as ().
+  REQUIRE(received.size() == 1);
   CHECK(bytes_of(system, received) == bytes);
   CHECK(caf::to_string(received) == caf::to_string(sent));
   // Filled indeed, unless there is nothing to fill.
-  if (!std::is_empty_v<T> && !std::is_same_v<T, located> && !std::is_same_v<T, meet_directory>)
-    CHECK(bytes != bytes_of(system, caf::make_message(T{})));
+  if (!untouched.empty()) CHECK(bytes != bytes_of(system, untouched));
+}
+
+template <class T>
+void check_crossing(caf::actor_system& system) {
+  constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory>;
+  caf::message untouched;
+  if constexpr (!std::is_empty_v<T> && !holds_handles) untouched = caf::make_message(T{});
+  check_crossing(system, caf::make_message(filled<T>()), untouched);
 }
 
 template <class Table>
