@@ -23,8 +23,12 @@ class filler {
  private:
   template <class T>
   void fill(T& x) {
-    if constexpr (caf::meta::is_annotation<T>::value || caf::meta::is_annotation<const T>::value) {
-      // A type's name.
+    // An annotation is a type's name. To a handle another node would get a proxy.
+    constexpr bool is_skipped = caf::meta::is_annotation<T>::value ||
+                                caf::meta::is_annotation<const T>::value ||
+                                caf::is_handle<T>::value;
+    if constexpr (is_skipped) {
+      return;
     } else if constexpr (std::is_same_v<T, bool>) {
       x = true;
     } else if constexpr (std::is_arithmetic_v<T>) {
@@ -38,8 +42,6 @@ class filler {
       x = make_error(errc::conflict, "sentence", detail);
     } else if constexpr (std::is_same_v<T, change>) {
       fill_change(x);
-    } else if constexpr (caf::is_handle<T>::value) {
-      // No actor: another node would get a proxy.
     } else {
       fill_many_or_inspect(x);
     }
