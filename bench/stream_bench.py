@@ -59,7 +59,7 @@ def parley_add_users(parley, data, count, role):
 def parley_model(upstream_port, model):
     """The body of POST /api/models/system."""
     return {"name": "bench", "provider": "openai", "model": model, "apiKey": "none-needed",
-            "baseUrl": f"http://127.0.0.1:{upstream_port}/v1", "access": [{"type": "everyone"}]}
+            "baseUrl": f"http://127.0.0.1:{upstream_port}/v1"}
 
 
 # --- processes -----------------------------------------------------------------------------------
@@ -234,7 +234,8 @@ class Parley:
         return done.stdout
 
     def make_model(self, port):
-        tokens = must(port, "POST", "/api/auth/login", self.admin)
+        login = {key: self.admin[key] for key in ("username", "password")}
+        tokens = must(port, "POST", "/api/auth/login", login)
         body = parley_model(self.upstream.port, self.plan.model)
         return must(port, "POST", "/api/models/system", body, tokens["accessToken"])["id"]
 
