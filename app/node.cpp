@@ -329,11 +329,9 @@ void node::parts::stop_actors() {
   for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {}))})
     if (each) accounts.push_back(each);
   if (ended) ended = wait_for_end(*system, std::move(accounts));
-  auto rest = [this] {
-    size_t count = 1;  // the reader pool
-    return count + 3 + values.readers + values.hashing_threads;
-  };
-  for (int rounds = 0; rounds < 300 && system->registry().running() > rest(); ++rounds)
+  // HASHER, READER and STORAGE, each with its keeper, and the threads they run.
+  auto rest = 3 * 2 + values.hashing_threads + values.readers;
+  for (int rounds = 0; rounds < 300 && system->registry().running() > rest; ++rounds)
     std::this_thread::sleep_for(10ms);
   std::vector<caf::actor> singletons;
   for (auto& each : {plain(std::exchange(hasher, {})), plain(std::exchange(reader, {}))})
