@@ -48,7 +48,8 @@ struct scripted_upstream::state {
   int listener = -1;
   int wake = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   uint16_t port = 0;
-  mutable std::mutex mutex;  // guards the three members below
+  mutable std::mutex mutex;  // guards the four members below
+  size_t releases = 0;
   scripted_counts counts;
   std::vector<std::string> requests;
   bool is_stopping = false;
@@ -68,6 +69,11 @@ struct scripted_upstream::state {
     port = ntohs(address.sin_port);
   }
 
+  void wake_up() const {
+    uint64_t one = 1;
+    if (::write(wake, &one, sizeof one) < 0) std::abort();
+  }
+
   void run() {
     while (true) {
       {
@@ -82,6 +88,8 @@ struct scripted_upstream::state {
         fds.push_back({fd, events, 0});
       }
       ::poll(fds.data(), fds.size(), wait_ms());
+      uint64_t wakes = 0;
+      if (fds[0].revents && ::read(wake, &wakes, sizeof wakes) < 0) std::abort();
       if (fds[1].revents) accept_all();
       for (size_t i = 2; i < fds.size(); ++i) {
         auto& c = connections[fds[i].fd];
@@ -161,7 +169,7 @@ struct scripted_upstream::state {
   }
 
   /// Whether the next step may follow at once.
-  static bool take_step(connection& c) {
+  bool take_step(connection& c) {
     auto& step = c.steps[c.step_at];
     switch (step.what) {
       case kind::send:
@@ -179,6 +187,13 @@ struct scripted_upstream::state {
         return true;
       case kind::hang:
         return false;
+      case kind::wait: {
+        std::lock_guard guard{mutex};
+        if (releases == 0) return false;
+        --releases;
+        ++c.step_at;
+        return true;
+      }
       case kind::reset:
         c.is_reset = true;
         [[fallthrough]];
@@ -213,12 +228,19 @@ scripted_upstream::~scripted_upstream() {
     std::lock_guard guard{state_->mutex};
     state_->is_stopping = true;
   }
-  uint64_t one = 1;
-  if (::write(state_->wake, &one, sizeof one) < 0) std::abort();
+  state_->wake_up();
   state_->thread.join();
   for (auto& [fd, c] : state_->connections) ::close(fd);
   ::close(state_->listener);
   ::close(state_->wake);
+}
+
+void scripted_upstream::release() {
+  {
+    std::lock_guard guard{state_->mutex};
+    ++state_->releases;
+  }
+  state_->wake_up();
 }
 
 uint16_t scripted_upstream::port() const {

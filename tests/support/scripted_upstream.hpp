@@ -13,7 +13,7 @@
 namespace parley::test {
 
 struct script_step {
-  enum class kind : uint8_t { send, pause, endless, close, reset, hang };
+  enum class kind : uint8_t { send, pause, endless, close, reset, hang, wait };
   kind what;
   std::string bytes;
   std::chrono::milliseconds span{0};
@@ -41,6 +41,11 @@ inline script_step hang() {
   return {script_step::kind::hang, {}, {}};
 }
 
+/// Until release() is called, once for each such step.
+inline script_step wait_for_release() {
+  return {script_step::kind::wait, {}, {}};
+}
+
 /// After its last step the connection waits for the next request.
 using script = std::vector<script_step>;
 
@@ -63,6 +68,8 @@ class scripted_upstream {
   std::string url() const;
   scripted_counts counts() const;
   std::vector<std::string> requests() const;
+  /// Lets one `wait_for_release` pass, now or when it is reached.
+  void release();
   /// Waits up to ten seconds for no open connection.
   bool wait_for_no_connection() const;
 
