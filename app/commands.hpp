@@ -34,6 +34,16 @@ int list_users(const configuration& config);
 int check_config(const configuration& config);
 int print_config(const configuration& config);
 
+struct tokens_options {
+  std::string encoding;  ///< cl100k_base or o200k_base; empty: that of `model`
+  std::string model;     ///< without a public vocabulary it is estimated, which stderr says
+  std::string file;      ///< one plain text; empty: stdin, a JSON string a line
+  bool prints_ids = false;
+};
+/// Prints one count or one array of ids for each text. The first line of stdin that is no JSON
+/// string ends it.
+int count_tokens(const configuration& config, const tokens_options& options);
+
 /// Prints the sentence of `cause` and returns 1.
 int report(const error& cause);
 

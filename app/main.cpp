@@ -70,6 +70,14 @@ int run(const CLI::App& command, const node_flags& flags, const command_body& bo
   return body(*config);
 }
 
+void add_flags(CLI::App& tokens, app::tokens_options& counted) {
+  auto* encoding = tokens.add_option("--encoding", counted.encoding, "The vocabulary")
+                       ->check(CLI::IsMember({"o200k_base", "cl100k_base"}));
+  tokens.add_option("--model", counted.model, "Count as this model does")->excludes(encoding);
+  tokens.add_option("--file", counted.file, "One plain text instead of stdin");
+  tokens.add_flag("--ids", counted.prints_ids, "Print each text's tokens as a JSON array");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -112,6 +120,12 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"USER", "ADMIN"}));
   user_add->add_option("--count", added.count, "How many")->check(CLI::Range(1, 100'000));
   add(*user, "list", "Print all accounts as JSON lines", app::list_users);
+
+  app::tokens_options counted;
+  auto* tokens =
+      add(parley_app, "tokens", "Count the tokens of texts: JSON strings, one a line",
+          [&](const configuration& config) { return app::count_tokens(config, counted); });
+  add_flags(*tokens, counted);
 
   auto* config = parley_app.add_subcommand("config", "The configuration");
   config->require_subcommand(1);

@@ -11,6 +11,7 @@
 #include "actors/impl/supervisor.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "app/process_metrics.hpp"
+#include "app/token_tables.hpp"
 #include "base/log.hpp"
 #include "base/secrets_file.hpp"
 #include "http/edge_actor.hpp"
@@ -43,14 +44,6 @@ struct io_thread {
   provider_actor provider;
   edge_actor edge;
 };
-
-std::string vocabulary_folder(const settings& values) {
-  if (!values.vocabulary_dir.empty()) return values.vocabulary_dir;
-  std::error_code fault;
-  auto beside = std::filesystem::read_symlink("/proc/self/exe", fault).parent_path() / "vocabulary";
-  if (std::filesystem::is_directory(beside, fault)) return beside.string();
-  return "/usr/share/parley/vocabulary";
-}
 
 expected<void> wait_for_end(caf::actor_system& system, std::vector<caf::actor> actors) {
   caf::scoped_actor self{system};
@@ -128,7 +121,7 @@ expected<void> node::parts::open() {
   signer = std::make_unique<token_signer>(kept.access_tokens);
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
-  counter = std::make_unique<token_counter>(vocabulary_folder(values));
+  counter = std::make_unique<token_counter>(token_tables_folder(values));
   for (auto& fault : counter->faults()) log_warning("vocabulary.missing", {{"error", fault}});
   TRY(services, providers::make_provider_services(values, keys));
   TRY(auto table, http::router::make(values));
