@@ -11,7 +11,6 @@ follower edge::make_follower(const exchange& x, int64_t after, bool stops_on_lea
   follow.reader = caf::actor_cast<slice_reader_actor>(self_);
   follow.stream = x.key();
   follow.after = after;
-  // Whoever wants the whole message needs none of its slices, only its end.
   follow.credit = x.form == reply_form::events ? credit_max() : std::numeric_limits<int32_t>::max();
   follow.login = x.who.login;
   follow.stops_on_leave = stops_on_leave;
@@ -36,6 +35,9 @@ void edge::open_reply(exchange& x, const reply_ticket& ticket) {
   ++streams_;
   self_->monitor(ticket.holder);
   if (x.form == reply_form::events) begin_events(x);
+  auto key = x.key();
+  for (auto& early : std::exchange(x.early, {}))
+    if (early.sender == ticket.holder.address() && find(key) != nullptr) on(early.events);
 }
 
 void edge::begin_events(exchange& x) {
@@ -58,17 +60,20 @@ void edge::begin_events(exchange& x) {
 
 void edge::on(const slice& events) {
   auto* x = find(events.stream);
-  if (x == nullptr || !x->stream) {
+  if (x == nullptr) {
     // The client went before the ticket came.
     if (auto sender = self_->current_sender())
       self_->send(caf::actor_cast<session_actor>(sender),
                   leave_reply{caf::actor_cast<slice_reader_actor>(self_), events.stream});
     return;
   }
-  if (x->form == reply_form::message) {
-    if (is_last(events)) answer_message(*x);
+  // Whoever waits for the whole message needs none of its slices, only its end.
+  if (x->form == reply_form::message && !is_last(events)) return;
+  if (!x->stream) {
+    x->early.push_back({caf::actor_cast<caf::actor_addr>(self_->current_sender()), events});
     return;
   }
+  if (x->form == reply_form::message) return answer_message(*x);
   auto& stream = *x->stream;
   append_slice(stream.pending, events, x->request_id);
   stream.spent += text_bytes_of(events);

@@ -34,6 +34,12 @@ struct open_stream {
   std::chrono::steady_clock::time_point last_write{};
 };
 
+/// What a session told before its ticket was here: USER hands some tickets on, and is overtaken.
+struct early_slice {
+  caf::actor_addr sender;
+  slice events;
+};
+
 struct exchange {
   exchange_ref ref;
   clean_request request;
@@ -51,6 +57,7 @@ struct exchange {
   std::chrono::steady_clock::time_point started{};
   std::unique_ptr<io_timer> deadline;
   std::unique_ptr<open_stream> stream;
+  std::vector<early_slice> early;  ///< at most one credit's worth of text
 
   exchange_key key() const { return key_of(ref); }
   client from() const { return {address, user_agent}; }
