@@ -5,6 +5,7 @@
 #include "http/edge.hpp"
 #include "http/errors.hpp"
 #include "http/forwarded.hpp"
+#include "http/guard_head.hpp"
 
 namespace parley::http {
 
@@ -32,6 +33,19 @@ class edge_impl final : public edge_self {
   listen_address address_;
   listen_result listening_;
 };
+
+/// If-None-Match (RFC 9110, 13.1.2): any, or a list of which one is the same; W/ does not count.
+bool is_none_match_met(std::string_view header, std::string_view tag) {
+  while (!header.empty()) {
+    auto known = header.substr(0, header.find(','));
+    header.remove_prefix(std::min(header.size(), known.size() + 1));
+    known = trim_blanks(known);
+    if (known == "*") return true;
+    if (known.starts_with("W/")) known.remove_prefix(2);
+    if (known == tag) return true;
+  }
+  return false;
+}
 
 std::vector<address_range> parse_ranges(const std::vector<std::string>& texts) {
   std::vector<address_range> ranges;
@@ -206,12 +220,6 @@ expected<void> edge::serve(exchange& x, const parsed_request& request) {
 
 expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
   const auto& row = parts_.routes->table().row(x.request.route);
-  if (!row.accepts.empty() && !x.request.body.empty()) {
-    auto type = request.header("Content-Type").value_or("");
-    if (std::string_view{type}.substr(0, type.find(';')) != row.accepts)
-      return make_error(errc::malformed, "media_type",
-                        "The body must be " + std::string{row.accepts} + ".");
-  }
   if (row.min_role == caller_role::anyone) return {};
   auto header = request.header("Authorization");
   constexpr std::string_view scheme = "Bearer ";
@@ -281,7 +289,7 @@ void edge::add_standing_headers(const exchange& x, answer& what) const {
 void edge::answer_now(exchange& x, answer what) {
   if (what.status == 200 && x.if_none_match) {
     for (auto& [header, value] : what.headers)
-      if (header == "ETag" && value == *x.if_none_match) {
+      if (header == "ETag" && is_none_match_met(*x.if_none_match, value)) {
         what.status = 304;
         what.body.clear();
         what.content_type.clear();
