@@ -62,10 +62,16 @@ PARLEY_RECORD(new_user_body,
               FIELD(email, "email", .uses = in_create, .length_min = 3, .length_max = 254),
               FIELD(role, "role", .uses = in_create))
 
-/// What an ADMIN may change of an account. `erased` is no choice here: DELETE does that.
+/// A user_status that can be asked for. `erased` is no choice here: DELETE does that.
+enum class wanted_status : uint8_t { active = 1, disabled };
+constexpr std::array<std::string_view, 2> names_of(wanted_status) {
+  return {"active", "disabled"};
+}
+
+/// What an ADMIN may change of an account.
 struct user_change_body {
   std::optional<parley::role> role;
-  std::optional<user_status> status;
+  std::optional<wanted_status> status;
 };
 PARLEY_RECORD(user_change_body, FIELD(role, "role", .uses = in_patch),
               FIELD(status, "status", .uses = in_patch))

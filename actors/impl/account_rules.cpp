@@ -33,8 +33,15 @@ expected<user> make_account(const patch_of<user>& wanted, const secret_text& pas
                             instant now) {
   user account;
   wanted.apply_to(account);
-  TRY_DONE(check_username(account.username));
-  TRY_DONE(check_new_password(password, account.username, "/password"));
+  auto named = check_username(account.username);
+  auto guarded = check_new_password(password, account.username, "/password");
+  if (!named && !guarded) {
+    auto detail = detail_of(named.error());
+    for (auto& fault : detail_of(guarded.error()).fields) detail.fields.push_back(std::move(fault));
+    return make_error(errc::invalid_input, "Neither name nor password can be used.", detail);
+  }
+  TRY_DONE(std::move(named));
+  TRY_DONE(std::move(guarded));
   account.id = user_id::make();
   account.created_at = account.updated_at = now;
   return account;

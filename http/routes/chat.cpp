@@ -17,8 +17,7 @@ error field_error(const char* path, const char* rule, std::string message) {
   return std::move(faults).to_error();
 }
 
-expected<void> check_part(const part& p, const std::string& path) {
-  fault_list faults;
+void check_part(const part& p, const std::string& path, fault_list& faults) {
   switch (p.type) {
     case part_type::text:
       if (!p.text || p.text->empty()) faults.add(path + "/text", "required", "Needed in a text.");
@@ -33,8 +32,6 @@ expected<void> check_part(const part& p, const std::string& path) {
       faults.add(path + "/type", "one_of", R"(Must be one of ["text","image"].)",
                  R"(["text","image"])");
   }
-  if (!faults.is_empty()) return std::move(faults).to_error();
-  return {};
 }
 
 expected<std::vector<part>> parts_of(chat_body& body, size_t bytes_max) {
@@ -47,10 +44,12 @@ expected<std::vector<part>> parts_of(chat_body& body, size_t bytes_max) {
     parts = std::move(*body.parts);
   }
   size_t text_bytes = 0;
+  fault_list faults;
   for (size_t i = 0; i < parts.size(); ++i) {
-    TRY_DONE(check_part(parts[i], "/parts/" + std::to_string(i)));
+    check_part(parts[i], "/parts/" + std::to_string(i), faults);
     if (parts[i].text) text_bytes += parts[i].text->size();
   }
+  if (!faults.is_empty()) return std::move(faults).to_error();
   if (text_bytes > bytes_max)
     return make_error(errc::too_large, "message_bytes_max",
                       "A message may have " + std::to_string(bytes_max) + " bytes of text.");

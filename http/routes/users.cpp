@@ -54,13 +54,12 @@ expected<void> get_user(edge& at, exchange& x, const parsed_request&) {
 expected<void> patch_user(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto id, path_id<user_id>(x, 0));
   TRY(auto patch, read_body<user_change_body>(request, use::in_patch));
-  if (patch.value.status == user_status::erased) {
-    fault_list faults;
-    faults.add("/status", "one_of", R"(Must be one of ["active","disabled"].)",
-               R"(["active","disabled"])");
-    return std::move(faults).to_error();
-  }
-  at.ask_admin<user>(x, change_user{id, {patch.value.role, patch.value.status}},
+  alter_account change;
+  change.role = patch.value.role;
+  if (patch.value.status)
+    change.status =
+        *patch.value.status == wanted_status::active ? user_status::active : user_status::disabled;
+  at.ask_admin<user>(x, change_user{id, change},
                      [](const user& changed) { return record_answer(200, changed); });
   return {};
 }
