@@ -30,8 +30,9 @@ constexpr std::string_view sentences[] = {"The request is malformed.",
 
 const caf::atom_value category = caf::atom("parley");
 
+// An error of CAF that holds none has no category either: asking it reads nowhere.
 bool is_ours(const error& e) {
-  return e.category() == category && e.code() >= 1 && e.code() <= std::size(code_names);
+  return e && e.category() == category && e.code() >= 1 && e.code() <= std::size(code_names);
 }
 
 }  // namespace
@@ -60,6 +61,7 @@ error make_error(errc code, std::string_view reason, std::string sentence) {
 }
 
 errc code_of(const error& e) {
+  if (!e) return errc::internal;
   if (is_ours(e)) return static_cast<errc>(e.code());
   if (e == caf::sec::request_timeout) return errc::timeout;
   if (e == caf::sec::request_receiver_down || e.category() == caf::atom("exit"))
@@ -81,6 +83,7 @@ error_detail detail_of(const error& e) {
 }
 
 std::string describe(const error& e) {
+  if (!e) return "no error";
   auto result = to_string(code_of(e));
   if (auto detail = detail_of(e); !detail.reason.empty()) result += "/" + detail.reason;
   result += ": " + sentence_of(e);

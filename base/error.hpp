@@ -72,13 +72,13 @@ error make_error(errc code, std::string sentence, error_detail detail);
 error make_error(errc code, std::string_view reason, std::string sentence);
 
 /// The errc of any error; CAF's own are mapped (request_timeout -> timeout, receiver down ->
-/// unavailable, everything else -> internal).
+/// unavailable, everything else -> internal). Asked of an error that holds none it is internal.
 errc code_of(const error& e);
 /// The safe sentence; never empty.
 std::string sentence_of(const error& e);
 /// The details, empty ones if the error has none.
 error_detail detail_of(const error& e);
-/// One line for logs: code, reason, sentence.
+/// One line for logs: code, reason, sentence; "no error" of one that holds none.
 std::string describe(const error& e);
 
 /// To be called once for each actor_system_config, so that CAF can render our errors.

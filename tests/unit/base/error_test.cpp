@@ -28,6 +28,14 @@ TEST_CASE("errors of CAF are mapped") {
   CHECK(code_of(caf::make_error(caf::sec::runtime_error)) == errc::internal);
 }
 
+TEST_CASE("an error that holds none can be asked all the same") {
+  const error none;
+  CHECK(code_of(none) == errc::internal);
+  CHECK(describe(none) == "no error");
+  CHECK(detail_of(none).reason.empty());
+  CHECK_FALSE(sentence_of(none).empty());
+}
+
 namespace {
 expected<int> half(int x) {
   if (x % 2 != 0) return make_error(errc::invalid_input);
