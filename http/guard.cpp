@@ -65,14 +65,14 @@ void guard::match() {
       return refuse(404, errc::not_found, "Not found.");
     case route_match::outcome::wrong_method:
       refusal_.allow = match.methods;
-      return refuse(405, errc::invalid_input, "This path does not know the method.");
+      return refuse(405, errc::malformed, "This path does not know the method.");
   }
 }
 
 void guard::check_body() {
   refusal_.is_framed = false;
   if (head_.has_content_coding())
-    return refuse(415, errc::invalid_input, "The body must not be compressed.");
+    return refuse(415, errc::malformed, "The body must not be compressed.");
   if (!has_body()) return;
   size_t bytes_max = 0;
   if (request_.route != no_route) {
@@ -81,7 +81,7 @@ void guard::check_body() {
     auto type = request_.head.headers.find("content-type").value_or("");
     if (!row.accepts.empty() && bytes_max > 0 &&
         !is_same_word(trim_blanks(type.substr(0, type.find(';'))), row.accepts))
-      return refuse(415, errc::invalid_input,
+      return refuse(415, errc::malformed,
                     "The Content-Type must be " + std::string{row.accepts} + ".");
   }
   if (head_.content_length() > bytes_max)

@@ -188,6 +188,7 @@ TEST_CASE("guard: 404, 405 with Allow, and whether the connection stays in step"
   CHECK(*unknown.refused->head.headers.find("x-request-id") == "7");
   auto wrong = read("DELETE /items/1 HTTP/1.1\r\nHost: a\r\n\r\n");
   CHECK(wrong.refused->status == 405);
+  CHECK(wrong.refused->code == errc::malformed);
   CHECK(to_string(wrong.refused->allow) == "GET, HEAD, OPTIONS");
   CHECK(wrong.refused->is_framed);
   auto with_body = read("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
