@@ -174,6 +174,9 @@ session_factory node::parts::make_session_factory() {
   each.counter = counter.get();
   each.limits.replies_max = values.replies_per_session_max;
   each.limits.messages_max = values.messages_per_session_max;
+  each.limits.readers_max = values.readers_per_session_max;
+  each.limits.askers_max = values.askers_per_session_max;
+  each.limits.replies_kept_max = values.replies_kept_max;
   each.limits.checkpoint_bytes = static_cast<int64_t>(values.checkpoint_bytes);
   each.limits.idle_max = values.session_idle_max_s;
   each.limits.reply_keep = values.reply_keep_s;

@@ -192,14 +192,6 @@ class loader {
     for (auto* threads : {&values.io_threads, &values.scheduler_threads, &values.hashing_threads}) {
       if (*threads == 0) *threads = half;
     }
-    if (values.bytes_in_flight_max == 0) {
-      auto pages = ::sysconf(_SC_PHYS_PAGES);
-      auto page_bytes = ::sysconf(_SC_PAGESIZE);
-      auto memory = pages > 0 && page_bytes > 0
-                        ? static_cast<size_t>(pages) * static_cast<size_t>(page_bytes)
-                        : 1_GiB;
-      values.bytes_in_flight_max = std::max<size_t>(memory / 4, 64_MiB);
-    }
   }
 
   configuration result_;

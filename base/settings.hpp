@@ -24,8 +24,8 @@ namespace parley {
 
 enum class operating_profile : uint8_t { development, production };
 enum class operating_mode : uint8_t { multi, single };
-/// automatic: anyone while there is no user, then what ADMIN has set, `closed` if nothing.
-enum class registration_rule : uint8_t { automatic, open, invite, closed };
+/// automatic: what ADMIN has set, `closed` if nothing. The first account can always be made.
+enum class registration_rule : uint8_t { automatic, open, closed };
 
 inline namespace size_literals {
 constexpr size_t operator""_KiB(unsigned long long count) {
@@ -67,6 +67,13 @@ struct settings {
 #undef DAYS
 #undef LIST
 #undef PORTS
+
+  /// What one I/O thread may have of a limit that is the node's: threads share nothing, and the
+  /// system spreads connections evenly. At least one.
+  size_t share_of_thread(size_t node_max) const {
+    auto threads = io_threads == 0 ? 1 : io_threads;
+    return node_max / threads + (node_max % threads == 0 ? 0 : 1);
+  }
 };
 
 /// What `listen` names; IPv6 stands in brackets.

@@ -14,6 +14,11 @@ error too_long(int64_t tokens, int64_t limit, const char* what) {
 
 }  // namespace
 
+int64_t reply_budget(int64_t window) {
+  constexpr int64_t enough_for_most = 4096;
+  return std::min(window / 4, enough_for_most);
+}
+
 expected<context_plan> plan_context(std::span<const context_item> path,
                                     const context_budget& budget) {
   auto guarded = [&](int64_t tokens) {

@@ -22,6 +22,9 @@ struct context_budget {
   context_strategy strategy = context_strategy::slide;
 };
 
+/// What to keep free for a reply whose length nobody has limited.
+int64_t reply_budget(int64_t window);
+
 struct context_plan {
   size_t first_kept = 0;  ///< index into the path; everything from here on is sent
   int64_t tokens = 0;     ///< what is sent, in all

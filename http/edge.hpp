@@ -202,7 +202,7 @@ void edge::ask_admin_or_user(const exchange& x, M to_admin, N to_user, Render re
 
 template <class M>
 void edge::ask_for_reply(exchange& x, M message) {
-  if (streams_ >= parts_.values->streams_max)
+  if (streams_ >= parts_.values->share_of_thread(parts_.values->streams_max))
     return fail(x, make_error(errc::unavailable, "streams_max", "Too many open streams."));
   request_user<reply_ticket>(
       x.key(), x.who.user, std::move(message),

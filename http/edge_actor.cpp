@@ -58,16 +58,21 @@ reactor_settings reactor_settings_of(const settings& from) {
   reactor_settings to;
   to.guard.head_bytes_max = from.head_bytes_max;
   to.guard.line_bytes_max = from.line_bytes_max;
+  to.guard.uri_bytes_max = from.uri_bytes_max;
   to.guard.headers_max = from.headers_max;
   to.head_time_max = from.head_deadline_s;
   to.body_time_max = from.body_deadline_s;
   to.idle_time_max = from.keep_alive_s;
   to.write_stall_max = from.write_stall_max_s;
   to.out_bytes_max = from.out_bytes_max;
-  to.bodies_bytes_max = from.bodies_bytes_max;
+  // One body must fit, whatever the share.
+  to.bodies_bytes_max = std::max({from.share_of_thread(from.bodies_bytes_max),
+                                  from.chat_body_bytes_max, from.json_body_bytes_max});
   to.requests_per_connection_max = static_cast<uint32_t>(from.requests_per_connection_max);
-  to.connections_max = static_cast<uint32_t>(from.connections_max);
-  to.strangers_per_address_max = static_cast<uint32_t>(from.connections_per_address_max);
+  to.connections_max = static_cast<uint32_t>(from.share_of_thread(from.connections_max));
+  to.strangers_per_address_max =
+      static_cast<uint32_t>(from.share_of_thread(from.connections_per_address_max));
+  to.strangers_max = static_cast<uint32_t>(from.share_of_thread(from.connections_unadmitted_max));
   to.trusted_proxies = parse_ranges(from.trusted_proxies);
   return to;
 }
@@ -144,7 +149,8 @@ void edge::on_refused(exchange_ref ref, refusal&& why) {
   request.head = std::move(why.head);
   request.route = no_route;
   auto& x = open_exchange(ref, std::move(request));
-  auto what = error_answer(make_error(why.code, why.sentence), x.request_id);
+  auto reason = why.status == 405 ? "method_not_allowed" : why.status == 415 ? "media_type" : "";
+  auto what = error_answer(make_error(why.code, reason, why.sentence), x.request_id);
   what.status = why.status;
   if (why.status == 405) what.headers.emplace_back("Allow", to_string(why.allow));
   answer_now(x, std::move(what));

@@ -33,6 +33,8 @@ expected<void> reactor::listen(const std::string& address, uint16_t port) {
 
 bool reactor::has_room_for(const peer_address& peer) const {
   if (counters_.connections >= settings_.connections_max) return false;
+  if (is_in_any(settings_.trusted_proxies, peer)) return true;
+  if (counters_.strangers >= settings_.strangers_max) return false;
   auto known = strangers_.find(peer.network());
   return known == strangers_.end() || known->second < settings_.strangers_per_address_max;
 }
@@ -61,13 +63,17 @@ void reactor::take_connection(int fd, const peer_address& peer) {
   c.requests = 0;
   c.wants_keep_alive = c.is_kept = c.is_refused = c.is_paused = c.is_half_closed = false;
   c.is_stranger = !is_in_any(settings_.trusted_proxies, peer);
-  if (c.is_stranger) ++strangers_[peer.network()];
+  if (c.is_stranger) {
+    ++counters_.strangers;
+    ++strangers_[peer.network()];
+  }
   ++counters_.connections;
   c.timer.arm(*loop_, settings_.idle_time_max);
 }
 
 void reactor::forget_stranger(connection& c) {
   if (!std::exchange(c.is_stranger, false)) return;
+  --counters_.strangers;
   auto known = strangers_.find(c.peer.network());
   if (--known->second == 0) strangers_.erase(known);
 }

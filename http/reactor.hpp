@@ -67,6 +67,8 @@ struct reactor_settings {
   uint32_t connections_max = 20'000;
   /// Of one address, without an admitted request.
   uint32_t strangers_per_address_max = 64;
+  /// Without an admitted request, in all.
+  uint32_t strangers_max = 1024;
   /// Their connections carry many clients: not counted.
   std::vector<address_range> trusted_proxies = {};
 };
@@ -81,6 +83,7 @@ struct reactor_counters {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint32_t connections = 0;  ///< open now
+  uint32_t strangers = 0;    ///< of them, without an admitted request
   uint32_t exchanges = 0;    ///< in flight now, streams included
   uint32_t streams = 0;      ///< open now
   size_t bodies_bytes = 0;   ///< reserved for bodies now

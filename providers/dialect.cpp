@@ -8,19 +8,19 @@ const dialect* find_dialect(std::string_view name) {
   return find_openai_dialect(name);
 }
 
-json_limits reply_json_limits() {
-  json_limits limits;
+json_limits reply_json_limits(const reply_limits& limits) {
+  json_limits result;
   // Escapes take up to six bytes for one of text.
-  limits.bytes_max = 6 * reply_bytes_max;
-  limits.strict = false;
-  return limits;
+  result.bytes_max = 6 * limits.reply_bytes_max;
+  result.strict = false;
+  return result;
 }
 
 bool append_delta(std::vector<text_delta>& out, part_type type, std::string_view text,
-                  size_t& reply_bytes) {
+                  size_t& bytes_left) {
   if (text.empty()) return true;
-  if (text.size() > reply_bytes_max - reply_bytes) return false;
-  reply_bytes += text.size();
+  if (text.size() > bytes_left) return false;
+  bytes_left -= text.size();
   if (out.empty() || out.back().type != type) out.push_back({type, {}});
   auto& target = out.back().text;
   auto begin = target.size();

@@ -16,7 +16,6 @@
 
 namespace parley::providers {
 
-constexpr size_t reply_bytes_max = 4 << 20;     ///< text and reasoning of one reply
 constexpr size_t refusal_bytes_max = 64 << 10;  ///< of an error's body that are looked at
 
 /// What is asked of the model; borrowed for the call.
@@ -39,6 +38,12 @@ struct refused_response {
   int status = 0;
   uint32_t retry_after_s = 0;
   std::string_view body;
+};
+
+/// Of one reply; app/ takes them from the settings.
+struct reply_limits {
+  size_t line_bytes_max = 1 << 20;   ///< of the wire: upstream_line_bytes_max
+  size_t reply_bytes_max = 4 << 20;  ///< text and reasoning
 };
 
 struct reply_end {
@@ -66,7 +71,8 @@ class dialect {
   /// Fails with provider_refused / upstream_auth for a key that cannot stand in a header.
   virtual expected<dialect_request> build(const prompt& asked, const secret_text& key) const = 0;
   /// `reader` is lent by the owner of all parsers of one thread.
-  virtual std::unique_ptr<reply_parser> make_parser(json_reader& reader) const = 0;
+  virtual std::unique_ptr<reply_parser> make_parser(json_reader& reader,
+                                                    const reply_limits& limits = {}) const = 0;
   virtual error refusal_of(const refused_response& response, json_reader& reader) const = 0;
 };
 
@@ -74,11 +80,12 @@ class dialect {
 const dialect* find_dialect(std::string_view name);
 
 /// Limits of the reader that parsers share: whole answers, trusted less than strictly.
-json_limits reply_json_limits();
+json_limits reply_json_limits(const reply_limits& limits = {});
 
-/// Adds text to the last delta if that is of the same type. False beyond reply_bytes_max in all.
+/// Adds text to the last delta if that is of the same type and takes it off `bytes_left`. False if
+/// it is more than that.
 bool append_delta(std::vector<text_delta>& out, part_type type, std::string_view text,
-                  size_t& reply_bytes);
+                  size_t& bytes_left);
 
 // Errors that dialects share; the sentences are ours.
 error reply_broken();

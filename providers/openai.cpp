@@ -67,8 +67,8 @@ std::string body_of(const prompt& asked, const quirks& server) {
   auto& params = asked.params;
   write_if(json, "temperature", params.temperature);
   write_if(json, "top_p", params.top_p);
-  json.member(server.has_completion_tokens ? "max_completion_tokens" : "max_tokens",
-              params.max_tokens.value_or(asked.model.max_tokens));
+  write_if(json, server.has_completion_tokens ? "max_completion_tokens" : "max_tokens",
+           params.max_tokens ? params.max_tokens : asked.model.max_tokens);
   write_if(json, "presence_penalty", params.presence_penalty);
   write_if(json, "frequency_penalty", params.frequency_penalty);
   write_if(json, "seed", params.seed);
@@ -198,15 +198,18 @@ std::optional<usage> usage_of(const json_value& object) {
 
 class openai_parser final : public reply_parser {
  public:
-  explicit openai_parser(json_reader& reader) : reader_(reader) {}
+  openai_parser(json_reader& reader, const reply_limits& limits)
+      : reader_(reader),
+        events_({limits.line_bytes_max, std::max(limits.line_bytes_max, limits.reply_bytes_max)}),
+        whole_bytes_max_(reply_json_limits(limits).bytes_max),
+        bytes_left_(limits.reply_bytes_max) {}
 
   expected<void> push(std::string_view bytes, std::vector<text_delta>& out) override {
     if (fault_) return fault_;
     if (shape_ == shape::unknown) bytes = look_at_beginning(bytes);
     if (shape_ == shape::other) return fail(reply_broken());
     if (shape_ == shape::whole) {
-      if (whole_.size() + bytes.size() > reply_json_limits().bytes_max)
-        return fail(reply_too_large());
+      if (whole_.size() + bytes.size() > whole_bytes_max_) return fail(reply_too_large());
       whole_ += bytes;
       return caf::unit;
     }
@@ -312,7 +315,7 @@ class openai_parser final : public reply_parser {
   }
 
   void add(std::vector<text_delta>& out, part_type type, std::optional<std::string_view> text) {
-    if (text && !append_delta(out, type, *text, reply_bytes_)) fail(reply_too_large());
+    if (text && !append_delta(out, type, *text, bytes_left_)) fail(reply_too_large());
   }
 
   error fail(error cause) {
@@ -326,7 +329,8 @@ class openai_parser final : public reply_parser {
   error fault_;
   std::optional<usage> used_;
   std::optional<finish_reason> reason_;
-  size_t reply_bytes_ = 0;
+  size_t whole_bytes_max_;
+  size_t bytes_left_;
   shape shape_ = shape::unknown;
   bool is_done_ = false;
 };
@@ -350,8 +354,9 @@ class openai_dialect final : public dialect {
     return request;
   }
 
-  std::unique_ptr<reply_parser> make_parser(json_reader& reader) const override {
-    return std::make_unique<openai_parser>(reader);
+  std::unique_ptr<reply_parser> make_parser(json_reader& reader,
+                                            const reply_limits& limits) const override {
+    return std::make_unique<openai_parser>(reader, limits);
   }
 
   error refusal_of(const refused_response& response, json_reader& reader) const override {

@@ -11,8 +11,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds tick_length{1000};
-
 class provider_base : public pinned<provider_actor::base> {
  public:
   provider_base(caf::actor_config& config, io_loop& loop, provider_services given)
@@ -39,7 +37,9 @@ struct running_call {
 
 struct provider_state : upstream_listener {
   explicit provider_state(provider_base* owner)
-      : self(owner), reader(reply_json_limits()), random(std::random_device{}()) {}
+      : self(owner),
+        reader(reply_json_limits(owner->services.reply)),
+        random(std::random_device{}()) {}
 
   static inline const char* name = "provider";
 
@@ -62,7 +62,7 @@ struct provider_state : upstream_listener {
     auto prepared = prepare(*call, message);
     if (!prepared) return tell(message.sink, reply_failed{id, std::move(prepared.error())});
     if (++sinks[call->sink.address()] == 1) self->monitor(call->sink);
-    call->tick.arm(self->loop(), tick_length);
+    call->tick.arm(self->loop(), self->services.tick_length);
     auto& placed = *calls.emplace(id, std::move(call)).first->second;
     start(placed);
   }
@@ -84,7 +84,7 @@ struct provider_state : upstream_listener {
     call->head = head;
     if (head.status < 200 || head.status > 299) return;
     call->request.reset();
-    call->parser = call->speaks->make_parser(reader);
+    call->parser = call->speaks->make_parser(reader, self->services.reply);
   }
 
   void on_bytes(upstream_call_id at, std::string_view bytes) override {
@@ -159,7 +159,7 @@ struct provider_state : upstream_listener {
     auto* call = find(id);
     if (!call) return;
     tell(call->sink, reply_tick{id});
-    call->tick.arm(self->loop(), tick_length);
+    call->tick.arm(self->loop(), self->services.tick_length);
   }
 
   /// The response is complete, or `fault` broke it off: then the reply may be whole all the same,
@@ -268,7 +268,10 @@ expected<provider_services> make_provider_services(const settings& values,
   services.limits.connect_ms = milliseconds_of(values.upstream_connect_s);
   services.limits.first_byte_ms = milliseconds_of(values.upstream_first_byte_s);
   services.limits.idle_ms = milliseconds_of(values.upstream_idle_s);
-  services.limits.calls_max = values.upstream_calls_max;
+  services.limits.calls_max = values.share_of_thread(values.upstream_calls_max);
+  services.reply.line_bytes_max = values.upstream_line_bytes_max;
+  services.reply.reply_bytes_max = values.reply_bytes_max;
+  services.tick_length = values.checkpoint_ms;
   services.retries_max = static_cast<unsigned>(values.upstream_retries_max);
   return services;
 }

@@ -7,6 +7,7 @@
 #include "actors/provider.hpp"
 #include "base/sealing.hpp"
 #include "base/settings.hpp"
+#include "providers/dialect.hpp"
 #include "providers/upstream.hpp"
 
 namespace parley::providers {
@@ -16,6 +17,8 @@ struct provider_services {
   std::shared_ptr<const address_policy> admin_policy;  ///< for system models
   std::shared_ptr<const address_policy> user_policy;   ///< for personal ones
   upstream_limits limits;
+  reply_limits reply;
+  std::chrono::milliseconds tick_length{1000};  ///< between two reply_ticks
   unsigned retries_max = 2;
 };
 

@@ -48,7 +48,8 @@ struct model_config {
   std::string sealed_key;
   std::string key_hint;
   int32_t context_window = 8192;
-  int32_t max_tokens = 1024;
+  /// None: the provider decides how long a reply may be.
+  std::optional<int32_t> max_tokens;
   reply_params params;
   bool enabled = true;
   /// Set by the owner's USER when it hands the model out, so that losing the role counts at once.
@@ -74,8 +75,8 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
               FIELD(key_hint, "keyHint", .uses = out | stored),
               FIELD(context_window, "contextWindow", .uses = in_create | in_patch | out | stored,
                     .min = 256, .max = 100'000'000),
-              FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored, .min = 1,
-                    .max = 10'000'000),
+              FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored | nullable,
+                    .min = 1, .max = 10'000'000),
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
               FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
               FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))

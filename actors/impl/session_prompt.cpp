@@ -26,13 +26,14 @@ token_message token_message_of(message_role role, std::string_view content) {
   return {"user", content, {}};
 }
 
+// As stored: without the model's factor, so that a better calibration needs no recount.
 int64_t content_tokens(const token_counter& counter, const token_rule& rule,
                        const std::vector<part>& parts) {
   int64_t tokens = 0;
   for (const auto& p : parts) {
     if (p.type == part_type::image) tokens += tokens_per_image;
     if (p.text && p.type == part_type::text)
-      tokens += static_cast<int64_t>(counter.count(rule, *p.text).tokens);
+      tokens += static_cast<int64_t>(counter.count_content(rule.vocabulary, *p.text).tokens);
   }
   return tokens;
 }
@@ -45,10 +46,11 @@ message_tokens tokens_of(const token_counter& counter, const token_rule& rule,
           rule.is_estimated || !known};
 }
 
-// What a message of the conversation costs beside its content: the provider's constant and, where
-// it is counted exactly, the role, which is one token in both vocabularies.
-int64_t framing_tokens(const token_rule& rule) {
-  return static_cast<int64_t>(rule.per_message) + (rule.is_estimated ? 0 : 1);
+// What a message of the conversation costs the model: its content, the provider's constant and,
+// where it is counted exactly, the role, which is one token in both vocabularies.
+int64_t message_tokens_of(const token_rule& rule, int64_t content) {
+  return static_cast<int64_t>(apply(rule, static_cast<uint64_t>(content), 1)) +
+         (rule.is_estimated ? 0 : 1);
 }
 
 // The first line that says anything.
@@ -95,21 +97,24 @@ std::vector<const message_header*> session_state::path_to(message_id leaf) const
 void session_state::plan(reply& running, const model_config& model) {
   const auto& counter = *parts_.counter;
   auto rule = counter.rule_of(model.model);
-  running.meter = counter.meter(rule);
+  running.rule = rule;
+  auto uncalibrated = rule;
+  uncalibrated.factor = 1;
+  running.meter = counter.meter(uncalibrated);
   running.row.tokens = tokens_of(counter, rule, {});
   auto params = merge(running.content.params, merge(header_.params, model.params));
   running.content.params = params;
 
   auto path = path_to(running.content.parent_id.value_or(message_id{}));
   std::vector<context_item> items;
-  auto framing = framing_tokens(rule);
-  for (auto* known : path) items.push_back({known->role, known->tokens + framing});
+  for (auto* known : path) items.push_back({known->role, message_tokens_of(rule, known->tokens)});
   auto asked = content_tokens(counter, rule, running.content.parts);
-  items.push_back({message_role::user, asked + framing});
+  items.push_back({message_role::user, message_tokens_of(rule, asked)});
 
   context_budget budget;
   budget.window = model.context_window;
-  budget.reply_max = params.max_tokens.value_or(model.max_tokens);
+  auto reply_max = params.max_tokens ? params.max_tokens : model.max_tokens;
+  budget.reply_max = reply_max ? *reply_max : reply_budget(budget.window);
   budget.fixed_tokens = tokens_per_conversation;
   if (header_.system_prompt)
     budget.fixed_tokens += static_cast<int64_t>(

@@ -42,7 +42,8 @@ struct reply {
   bool is_shown() const { return at >= phase::streaming; }
 
   reply_log log;
-  token_meter meter;
+  token_meter meter;  ///< what is stored: without the model's factor
+  token_rule rule;
   phase at = phase::preparing;
   message row;  ///< as stored; its parts are filled when the reply is over
   draft content;

@@ -259,7 +259,7 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   if (row.usage) return;
   usage counted_usage;
   counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
-  counted_usage.completion_tokens = row.tokens.count;
+  counted_usage.completion_tokens = static_cast<int64_t>(apply(running.rule, counted.tokens, 0));
   counted_usage.source = counted.is_estimated ? usage_source::estimated : usage_source::counted;
   row.usage = counted_usage;
 }

@@ -74,7 +74,7 @@ CREATE TABLE model_configs (
   sealed_key     TEXT    NOT NULL,
   key_hint       TEXT    NOT NULL,
   context_window INTEGER NOT NULL,
-  max_tokens     INTEGER NOT NULL,
+  max_tokens     INTEGER,
   params         TEXT    NOT NULL,
   enabled        INTEGER NOT NULL
 ) STRICT;

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "chat/context.hpp"
 #include "tests/support/session_world.hpp"
 
 using namespace parley;
@@ -38,6 +39,31 @@ TEST_CASE("what outgrows the window is dropped, the oldest first", "[session]") 
   // Two of 96 + 3, "Hi" of 1 + 3 and the reply's opening of 3, each with a quarter's guard: there
   // is no table to count with.
   CHECK(start->context.tokens == 149 + 149 + 6 + 5);
+}
+
+TEST_CASE("a reply that nobody limited has a share of the window", "[session]") {
+  session_world w;
+  w.script.model.max_tokens.reset();
+  w.script.model.context_window = 8000;
+  w.start();
+  w.begin("Hi");
+  CHECK(w.script.slices[1][0].start->context.limit == 6000);
+  CHECK_FALSE(w.script.calls[0].params.max_tokens);
+  CHECK(reply_budget(1'000'000) == 4096);
+}
+
+TEST_CASE("what is stored of a message is counted without the model's factor", "[session]") {
+  session_world w;
+  w.script.model.model = "a-model-nobody-knows";
+  w.start();
+  auto text = std::string(400, 'a');
+  w.begin(text);
+  auto raw = w.counter.count_content(token_vocabulary::bytes, text).tokens;
+  CHECK(change_in<create_message>(w.script.commits[0]).entry.tokens.count ==
+        static_cast<int64_t>(raw));
+  // The plan has it: 1.2 is the calibration of a model not seen before.
+  CHECK(w.script.slices[1][0].start->context.tokens >
+        static_cast<int64_t>(static_cast<double>(raw) * 1.2));
 }
 
 TEST_CASE("a turn that does not fit is refused", "[session]") {

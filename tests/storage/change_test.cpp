@@ -235,6 +235,7 @@ TEST_CASE("models: names are unique for each owner, chats outlive them") {
   db.put(update_model{mine});
   auto loaded = db.get(load_user{ada.id}).models.at(0);
   CHECK(loaded.max_tokens == 77);
+  CHECK_FALSE(db.get(load_system{}).models.at(0).max_tokens);
   CHECK(loaded.params.temperature == 0.25);
   CHECK(loaded.params.stop == mine.params.stop);
   CHECK(loaded.sealed_key == mine.sealed_key);

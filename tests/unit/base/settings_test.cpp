@@ -65,7 +65,6 @@ TEST_CASE("the defaults are those of the design, threads and memory filled in") 
   CHECK(values.io_threads >= 1);
   CHECK(values.scheduler_threads >= 1);
   CHECK(values.hashing_threads >= 1);
-  CHECK(values.bytes_in_flight_max >= 64_MiB);
 }
 
 TEST_CASE("a flag goes before a variable, that before the file, that before the default") {
@@ -222,6 +221,16 @@ TEST_CASE("production refuses weak hashing and plain HTTP to the world") {
   load({{"profile", "production"}, {"listen", "0.0.0.0:80"}, {"trusted-proxies", "10.0.0.0/8"}});
 }
 
+TEST_CASE("an I/O thread has its share of what is the node's") {
+  settings values;
+  values.io_threads = 4;
+  CHECK(values.share_of_thread(10'000) == 2500);
+  CHECK(values.share_of_thread(10'001) == 2501);
+  CHECK(values.share_of_thread(1) == 1);
+  values.io_threads = 0;
+  CHECK(values.share_of_thread(7) == 7);
+}
+
 TEST_CASE("the table is whole: names, meanings, defaults within bounds") {
   std::set<std::string_view> names;
   settings values;
@@ -259,5 +268,5 @@ TEST_CASE("the example file is the table, and right once its lines count") {
   CHECK(static_cast<size_t>(std::count(uncommented.begin(), uncommented.end(), '\n')) ==
         setting_rows().size());
   text_file file{uncommented};
-  CHECK(load({{"config", file.path}}).page_items_max == 100);
+  CHECK(load({{"config", file.path}}).page_bytes_max == 1_MiB);
 }

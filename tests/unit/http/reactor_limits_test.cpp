@@ -110,9 +110,24 @@ TEST_CASE("reactor: strangers of one address are limited, admitted clients are n
   CHECK(f.get("/echo/again") == "again");
 }
 
+TEST_CASE("reactor: strangers are limited in all, admitted clients are not") {
+  world w{{.strangers_max = 2}};
+  w.on_loop([&] { w.admits = true; });
+  client known{w.port};
+  CHECK(known.get("/echo/known") == "known");
+  CHECK(w.on_loop([&] { return w.edge->counters().strangers; }) == 0);
+  client a{w.port}, b{w.port}, c{w.port};
+  CHECK(c.read_answer().first == 503);
+  b.close();
+  REQUIRE(w.wait_for([&] { return w.edge->counters().strangers == 1; }));
+  client d{w.port};
+  CHECK(d.get("/echo/room") == "room");
+}
+
 TEST_CASE("reactor: trusted proxies carry many strangers") {
-  world w{
-      {.strangers_per_address_max = 1, .trusted_proxies = {*address_range::parse("127.0.0.0/8")}}};
+  world w{{.strangers_per_address_max = 1,
+           .strangers_max = 1,
+           .trusted_proxies = {*address_range::parse("127.0.0.0/8")}}};
   client a{w.port}, b{w.port}, c{w.port};
   CHECK(c.get("/echo/c") == "c");
   CHECK(a.get("/echo/a") == "a");
@@ -173,7 +188,7 @@ TEST_CASE("reactor: no error of accept ends the listener") {
 }
 
 TEST_CASE("reactor: two thousand idle connections cost no attention") {
-  world w{{.strangers_per_address_max = 5000}};
+  world w{{.strangers_per_address_max = 5000, .strangers_max = 5000}};
   std::vector<std::unique_ptr<client>> idle;
   for (int i = 0; i < 2000; ++i) idle.push_back(std::make_unique<client>(w.port));
   client c{w.port};

@@ -165,8 +165,8 @@ TEST_CASE("replies and lines have a limit", "[openai]") {
     }
     REQUIRE_FALSE(pushed);
     CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
-    CHECK(bytes <= reply_bytes_max);
-    CHECK(bytes > reply_bytes_max - 200'000);
+    CHECK(bytes <= reply_limits{}.reply_bytes_max);
+    CHECK(bytes > reply_limits{}.reply_bytes_max - 200'000);
   }
   SECTION("an endless line") {
     expected<void> pushed = parser->push("data: ", out);
@@ -226,6 +226,36 @@ TEST_CASE("where servers differ", "[openai]") {
   REQUIRE(mistral);
   CHECK(mistral->body == R"({"model":"gpt-x","messages":[],"stream":true,"max_tokens":5})");
   CHECK(find_dialect("telepathy") == nullptr);
+}
+
+TEST_CASE("a reply is limited only by who asked for a limit", "[openai]") {
+  auto model = some_model();
+  model.max_tokens.reset();
+  for (auto provider : {"openai", "openai-compatible", "mistral"}) {
+    auto request = find_dialect(provider)->build({model, {}, {}}, secret_text{});
+    REQUIRE(request);
+    CHECK(request->body.find("max_") == std::string::npos);
+  }
+}
+
+TEST_CASE("limits of a reply are its call's", "[openai]") {
+  auto parser = find_dialect("openai")->make_parser(shared_reader(),
+                                                    {.line_bytes_max = 100, .reply_bytes_max = 8});
+  std::vector<text_delta> out;
+  auto event = [](std::string_view text) {
+    return "data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string{text} + "\"}}]}\n\n";
+  };
+  REQUIRE(parser->push(event("12345678"), out));
+  SECTION("its text") {
+    auto pushed = parser->push(event("9"), out);
+    REQUIRE_FALSE(pushed);
+    CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
+  }
+  SECTION("a line of the wire") {
+    auto pushed = parser->push(": " + std::string(100, 'x'), out);
+    REQUIRE_FALSE(pushed);
+    CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
+  }
 }
 
 TEST_CASE("a key that cannot stand in a header is not sent", "[openai]") {
