@@ -28,7 +28,7 @@ outcome replay(json_reader& reader, std::initializer_list<std::string_view> piec
     bytes += delta.text.size();
     result.text += std::string{name_of(delta.type)} + delta.text;
   }
-  if (bytes > reply_bytes_max) std::abort();
+  if (bytes > reply_limits{}.reply_bytes_max) std::abort();
   result.end = end ? to_string(end->reason) : describe(end.error());
   return result;
 }
