@@ -30,6 +30,7 @@ using session_actor = caf::typed_actor<
     tell<reply_finished>,             // from PROVIDER: usage and reason
     tell<reply_failed>,               // from PROVIDER: a safe error
     tell<reply_tick>,                 // from PROVIDER, each second: checkpoint
+    tell<checkpoint_lost>,            // from STORAGE: make it again
     tell<idle_check>,                 // from itself
     tell<sleep_now>>;                 // from USER: yes, end
 

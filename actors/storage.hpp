@@ -11,9 +11,13 @@ namespace parley {
 /// storage_queue_max waiting commits, unavailable; a bad commit fails alone.
 using storage_actor = caf::typed_actor<
     // message     answer   what it does
-    ask<commit, done>,  // queue; stored together with whatever else waits
-    tell<flush>,        // from itself, behind all that waits: one transaction for all
-    tell<sweep>>;       // from itself: the next batch of an erased user
+    ask<commit, done>,       // queue; stored together with whatever else waits
+    tell<checkpoint_reply>,  // from SESSION: stored soon, with others; told only if it failed
+    tell<flush>,             // from itself, behind all that waits: one transaction for all
+    tell<sweep>>;            // from itself: the next batch of an erased user
+
+/// Who sends checkpoints.
+using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_lost>>;
 
 /// A READER actor: read-only queries, owner in every WHERE. Several, detached, behind one handle.
 using reader_actor = caf::typed_actor<

@@ -12,6 +12,31 @@ struct commit {
 };
 PARLEY_INSPECT(commit, changes)
 
+/// What was added to one part of a running reply. `position` is that of the end of `text` (api.md,
+/// The chat stream).
+struct reply_chunk {
+  int64_t position = 0;
+  int32_t part_index = 0;
+  part_type type = part_type::text;
+  std::string text;
+};
+PARLEY_INSPECT(reply_chunk, position, part_index, type, text)
+
+/// What a running reply has got since the position `after`. Not worth a transaction of its own.
+struct checkpoint_reply {
+  message_id id;
+  int64_t after = 0;
+  std::vector<reply_chunk> chunks;
+};
+PARLEY_INSPECT(checkpoint_reply, id, after, chunks)
+
+/// STORAGE to whoever sent the checkpoint: it could not be stored.
+struct checkpoint_lost {
+  message_id id;
+  int64_t after = 0;
+};
+PARLEY_INSPECT(checkpoint_lost, id, after)
+
 /// STORAGE to itself: commit all that waits.
 struct flush {};
 PARLEY_INSPECT(flush)

@@ -22,6 +22,8 @@ void add(caf::actor_system_config& config, const char* name) {
   X(client)                     \
   X(page_request)               \
   X(commit)                     \
+  X(checkpoint_reply)           \
+  X(checkpoint_lost)            \
   X(flush)                      \
   X(sweep)                      \
   X(find_username)              \
@@ -163,7 +165,6 @@ void add(caf::actor_system_config& config, const char* name) {
   X(erase_session)              \
   X(create_message)             \
   X(finish_message)             \
-  X(append_chunk)               \
   X(remember_key)
 
 void add_message_types(caf::actor_system_config& config) {

@@ -11,6 +11,9 @@ namespace parley::providers {
 namespace {
 
 constexpr uint32_t retry_after_s_max = 24 * 3600;
+// A body up to here libcurl 7.88 sends in one piece with the head; a longer one, and any that it
+// has to ask for, costs a buffer of 16 KiB until the call ends.
+constexpr size_t whole_body_bytes_max = 64 * 1024;
 
 std::string_view trimmed(std::string_view text) {
   auto begin = text.find_first_not_of(" \t\r\n");
@@ -239,6 +242,11 @@ bool transfer::prepare(CURL* handle) {
   if (request.body) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+  }
+  is_body_whole = request.body && request.body->size() <= whole_body_bytes_max;
+  if (is_body_whole) {
+    set(CURLOPT_POSTFIELDS, request.body->data());
+  } else if (request.body) {
     set(CURLOPT_READFUNCTION, &on_read);
     set(CURLOPT_READDATA, this);
     set(CURLOPT_SEEKFUNCTION, &on_seek);
@@ -256,7 +264,10 @@ void transfer::wipe_headers() {
 }
 
 void transfer::release_body() {
-  if (request.body && body_at == request.body->size()) request.body.reset();
+  if (!request.body) return;
+  auto sent = static_cast<curl_off_t>(body_at);
+  if (is_body_whole && easy) ::curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  if (sent >= static_cast<curl_off_t>(request.body->size())) request.body.reset();
 }
 
 void transfer::begin_wait() {

@@ -67,6 +67,7 @@ struct transfer {
   std::chrono::steady_clock::time_point ends_at;
   std::chrono::steady_clock::time_point active_at;  // when it last got somewhere
   response_head head;
+  bool is_body_whole = false;  ///< libcurl has a pointer to it instead of asking for pieces
   size_t body_at = 0;
   size_t head_bytes = 0;
   uint64_t response_bytes = 0;

@@ -104,17 +104,6 @@ struct finish_message {
 };
 PARLEY_INSPECT(finish_message, entry)
 
-/// A checkpoint of a running reply: what was added to one part since the last one. `position` is
-/// that of the end of `text` (api.md, The chat stream).
-struct append_chunk {
-  message_id id;
-  int64_t position = 0;
-  int32_t part_index = 0;
-  part_type type = part_type::text;
-  std::string text;
-};
-PARLEY_INSPECT(append_chunk, id, position, part_index, type, text)
-
 /// Idempotency-Key: what a key of a user and route made, with the SHA-256 of the body (hex).
 struct remember_key {
   user_id owner_id;
@@ -127,10 +116,9 @@ struct remember_key {
 };
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, created_at)
 
-using change =
-    caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
-                 put_user_settings, put_system_settings, create_model, update_model, erase_model,
-                 create_session, update_session, erase_session, create_message, finish_message,
-                 append_chunk, remember_key>;
+using change = caf::variant<create_user, update_user, erase_user, create_login, rotate_login,
+                            erase_logins, put_user_settings, put_system_settings, create_model,
+                            update_model, erase_model, create_session, update_session,
+                            erase_session, create_message, finish_message, remember_key>;
 
 }  // namespace parley

@@ -64,9 +64,26 @@ caf::result<done> storage_state::on(commit&& message) {
   return promise;
 }
 
+void storage_state::on(checkpoint_reply&& message) {
+  waiting_checkpoint added{std::move(message), {}};
+  if (auto sender = self_->current_sender())
+    added.sender = caf::actor_cast<checkpoint_sender_actor>(sender);
+  if (checkpoints_.size() >= parts_.storage_queue_max) return tell_lost(added);
+  checkpoints_.push_back(std::move(added));
+  auto now = self_->clock().now();
+  if (now < late_flush_due_) return;
+  late_flush_due_ = now + parts_.checkpoint_wait;
+  self_->delayed_send(self_, parts_.checkpoint_wait, flush{});
+}
+
+void storage_state::tell_lost(const waiting_checkpoint& lost) {
+  if (lost.sender && !is_stopping_)
+    self_->send(lost.sender, checkpoint_lost{lost.added.id, lost.added.after});
+}
+
 void storage_state::on(const flush&) {
   is_flush_sent_ = false;
-  if (!queue_.empty()) return flush_now();
+  if (!queue_.empty() || !checkpoints_.empty()) return flush_now();
   if (!parts_.health->is_ok() && self_->clock().now() >= probe_due_) {
     auto probed = probe();
     note_health(probed ? error{} : probed.error());
@@ -75,16 +92,19 @@ void storage_state::on(const flush&) {
 
 void storage_state::flush_now() {
   auto units = std::exchange(queue_, {});
-  if (units.empty()) return;
+  auto checkpoints = std::exchange(checkpoints_, {});
+  if (units.empty() && checkpoints.empty()) return;
   waiting_->set(0);
   auto started = std::chrono::steady_clock::now();
-  auto written = write_all(units);
+  auto written = write_all(units, checkpoints);
   write_time_->observe(std::chrono::steady_clock::now() - started);
   error fault;
   if (!written) fault = written.error();
   for (const auto& one : units)
     if (!fault && one.cause && is_storage_fault(one.cause)) fault = one.cause;
   answer_all(units, written);
+  if (!written)
+    for (const auto& lost : checkpoints) tell_lost(lost);
   if (!is_stopping_) note_health(fault);
   // After the answers: nobody waits for it.
   checkpoint_if_long();
@@ -110,11 +130,25 @@ expected<void> storage_state::apply_unit(const commit& unit) {
   return point.release();
 }
 
+// A reply that is over or gone needs no checkpoint; any other error is the transaction's.
+expected<void> storage_state::apply_checkpoints(
+    const std::vector<waiting_checkpoint>& checkpoints) {
+  for (const auto& [added, sender] : checkpoints) {
+    auto applied = apply(*db_, added);
+    if (!applied && (code_of(applied.error()) != errc::not_found || db_->is_autocommit()))
+      return std::move(applied.error());
+  }
+  return {};
+}
+
 // An error is the transaction's and fails every unit; a unit's own stands in its `cause`.
-expected<void> storage_state::write_all(std::vector<waiting>& units) {
+expected<void> storage_state::write_all(std::vector<waiting>& units,
+                                        const std::vector<waiting_checkpoint>& checkpoints) {
   if (!db_ || db_->is_suspect()) TRY_DONE(reopen());
   TRY(auto writing, transaction::begin(*db_, transaction::kind::write));
-  bool has_good = false;
+  // First: a commit that came later may end the reply.
+  TRY_DONE(apply_checkpoints(checkpoints));
+  bool has_good = !checkpoints.empty();
   for (auto& [unit, reply, cause] : units) {
     auto applied = apply_unit(unit);
     if (!applied) cause = std::move(applied.error());
@@ -195,7 +229,8 @@ storage_actor::behavior_type storage_writer(storage_actor::stateful_pointer<stor
                                             storage_parts parts) {
   harden(self);
   self->state.start(std::move(parts));
-  return {handle_moving<commit>(self), handle<flush>(self), handle<sweep>(self)};
+  return {handle_moving<commit>(self), handle_moving<checkpoint_reply>(self), handle<flush>(self),
+          handle<sweep>(self)};
 }
 
 }  // namespace parley::storage

@@ -1,8 +1,10 @@
 /// The STORAGE actor (actors/storage.hpp): all writes, many commits in one transaction.
 ///
-/// app/ spawns one for each database, detached, because it waits for the disk. A commit that
-/// is bad fails alone; when the transaction fails, all in it do. After an I/O error the connection
-/// is closed and another one opened: a failed fsync is never tried again, its pages may be gone.
+/// app/ spawns one for each database, detached, because it waits for the disk. A commit is written
+/// at once with whatever else waits, a checkpoint at most `checkpoint_wait` later: a thousand
+/// replies would else cost a thousand transactions a second. A commit that is bad fails alone; when
+/// the transaction fails, all in it do. After an I/O error the connection is closed and another one
+/// opened: a failed fsync is never tried again, its pages may be gone.
 #pragma once
 
 #include <atomic>
@@ -28,6 +30,7 @@ struct storage_parts {
   std::shared_ptr<storage_health> health;
   const wall_clock* clock = &system_wall_clock();
   size_t storage_queue_max = 10'000;
+  std::chrono::milliseconds checkpoint_wait{100};
   int checkpoint_frames = 1000;  ///< of 4 KiB: a log this long is copied into the database
   std::chrono::milliseconds probe_every{500};
   std::chrono::minutes sweep_every{10};
@@ -43,6 +46,7 @@ class storage_state {
 
   void start(storage_parts parts);
   caf::result<done> on(commit&& message);
+  void on(checkpoint_reply&& message);
   void on(const flush&);
   void on(const sweep&);
 
@@ -52,14 +56,21 @@ class storage_state {
     answer<done> reply;
     error cause;
   };
+  struct waiting_checkpoint {
+    checkpoint_reply added;
+    checkpoint_sender_actor sender;
+  };
 
   using time_point = caf::actor_clock::time_point;
 
   expected<void> reopen();
   expected<void> apply_unit(const commit& unit);
-  expected<void> write_all(std::vector<waiting>& units);
+  expected<void> apply_checkpoints(const std::vector<waiting_checkpoint>& checkpoints);
+  expected<void> write_all(std::vector<waiting>& units,
+                           const std::vector<waiting_checkpoint>& checkpoints);
   void flush_now();
   void answer_all(std::vector<waiting>& units, const expected<void>& written);
+  void tell_lost(const waiting_checkpoint& lost);
   void note_health(const error& fault);
   void checkpoint_if_long();
   expected<void> probe();
@@ -69,7 +80,9 @@ class storage_state {
   storage_parts parts_;
   std::unique_ptr<connection> db_;
   std::vector<waiting> queue_;
+  std::vector<waiting_checkpoint> checkpoints_;
   bool is_flush_sent_ = false;
+  time_point late_flush_due_{};  ///< for checkpoints that nothing else takes along
   bool is_stopping_ = false;
   time_point probe_due_{};
   time_point sweep_due_{};

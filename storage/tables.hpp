@@ -27,9 +27,10 @@ expected<void> apply(connection& db, const update_session& change);
 expected<void> apply(connection& db, const erase_session& change);
 expected<void> apply(connection& db, const create_message& change);
 expected<void> apply(connection& db, const finish_message& change);
-expected<void> apply(connection& db, const append_chunk& change);
 expected<void> apply(connection& db, const remember_key& change);
 expected<void> apply(connection& db, const change& any);
+/// not_found when the reply is over or gone.
+expected<void> apply(connection& db, const checkpoint_reply& added);
 
 /// An Idempotency-Key is forgotten after this (api.md).
 inline constexpr std::chrono::hours key_age_max{24};

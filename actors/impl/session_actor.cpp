@@ -19,7 +19,7 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
       handle<leave_reply>(self),       handle<stop_reply>(self),   handle<change_session>(self),
       handle<drop_session>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
       handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
-      handle<idle_check>(self),        handle<sleep_now>(self),
+      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<sleep_now>(self),
   };
 }
 

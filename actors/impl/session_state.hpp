@@ -57,8 +57,7 @@ struct reply {
   caf::actor_clock::time_point started{};
   std::optional<caf::actor_clock::time_point> first_token;
   caf::actor_clock::time_point kept_since{};
-  int64_t checkpointed = 0;  ///< position
-  bool is_checkpointing = false;
+  int64_t checkpointed = 0;         ///< position up to which STORAGE was sent it
   bool is_checkpoint_held = false;  ///< the last one failed: the next tick tries again
   bool is_loaded = false;           ///< from the database, for those who read it now
 };
@@ -83,6 +82,7 @@ class session_state {
   void on(const reply_finished& finished);
   void on(const reply_failed& failed);
   void on(const reply_tick& tick);
+  void on(const checkpoint_lost& lost);
   void on(const idle_check& check);
   void on(const sleep_now& sleep);
 

@@ -167,28 +167,19 @@ void session_state::on(const reply_tick& tick) {
 }
 
 void session_state::checkpoint(reply& running) {
-  if (running.is_checkpointing) return;
-  commit added;
+  checkpoint_reply added{running.id(), running.checkpointed, {}};
   for (auto& event : running.log.added_since(running.checkpointed))
-    added.changes.emplace_back(
-        append_chunk{running.id(), event.position, event.part, event.type, std::move(event.text)});
-  if (added.changes.empty()) return;
-  running.is_checkpointing = true;
-  self_->request(parts_.storage, caf::infinite, std::move(added))
-      .then(
-          [this, id = running.id(), reached = running.log.position()](const done&) {
-            auto* entry = find(id);
-            if (entry == nullptr) return;
-            entry->is_checkpointing = false;
-            entry->checkpointed = reached;
-          },
-          [this, id = running.id()](const error& cause) {
-            log_warning("reply.checkpoint_failed", {{"message", id}, {"error", cause}});
-            auto* entry = find(id);
-            if (entry == nullptr) return;
-            entry->is_checkpointing = false;
-            entry->is_checkpoint_held = true;
-          });
+    added.chunks.push_back({event.position, event.part, event.type, std::move(event.text)});
+  if (added.chunks.empty()) return;
+  running.checkpointed = running.log.position();
+  self_->send(parts_.storage, std::move(added));
+}
+
+void session_state::on(const checkpoint_lost& lost) {
+  auto* running = find(lost.id);
+  if (running == nullptr) return;
+  running->checkpointed = std::min(running->checkpointed, lost.after);
+  running->is_checkpoint_held = true;
 }
 
 void session_state::on(const reply_finished& finished) {

@@ -23,29 +23,42 @@ const std::string path_sql =
     " SELECT p.seq, p.parent_id FROM path c JOIN messages p ON p.id=c.parent_id"
     " WHERE p.session_id=?1 AND p.seq<c.seq) ";
 
-// Chunks add to the part they name; a part that was opened without any text is an empty one.
-expected<void> append_chunks(connection& db, message& to) {
+// Adds what the chunk brings beyond `end`, the position up to which the reply is known. A
+// checkpoint that was lost leaves a gap until it is made again, from where it began: so chunks may
+// overlap, and what stands behind a gap is left out.
+void add_chunk(message& to, int64_t& end, const reply_chunk& added) {
+  auto begin = added.position - std::ssize(added.text);
+  auto index = static_cast<size_t>(added.part_index);
+  if (index == to.parts.size() && begin == end + 1) {
+    to.parts.emplace_back().type = added.type;
+    to.parts.back().text.emplace();
+    end = begin;
+  }
+  if (index + 1 != to.parts.size() || begin > end || added.position <= end) return;
+  to.parts.back().text->append(added.text, static_cast<size_t>(end - begin));
+  end = added.position;
+}
+
+expected<void> add_chunks(connection& db, message& to) {
   auto q = db.prepare(
-      "SELECT part_index, type, text FROM reply_chunks WHERE message_id=? ORDER BY position");
+      "SELECT position, part_index, type, text FROM reply_chunks WHERE message_id=?"
+      " ORDER BY position");
   q.bind(to.id);
-  constexpr int64_t parts_max = 10'000;
+  int64_t end = 1;
   for (;;) {
     TRY(bool has_row, q.step());
     if (!has_row) break;
-    auto index = q.integer(0);
-    auto type = enum_of<part_type>(q.text(1));
-    if (!type || index < 0 || index >= parts_max) return make_error(errc::corrupt_data);
-    while (std::ssize(to.parts) <= index) to.parts.emplace_back().type = *type;
-    auto& part = to.parts[static_cast<size_t>(index)];
-    if (!part.text) part.text.emplace();
-    part.text->append(q.text(2));
+    auto type = enum_of<part_type>(q.text(2));
+    if (!type) return make_error(errc::corrupt_data);
+    add_chunk(to, end,
+              {q.integer(0), static_cast<int32_t>(q.integer(1)), *type, std::string{q.text(3)}});
   }
   return {};
 }
 
 expected<message> read_whole(connection& db, const query& row, int first) {
   TRY(auto whole, read_record<message>(row, first));
-  if (whole.status == message_status::streaming) TRY_DONE(append_chunks(db, whole));
+  if (whole.status == message_status::streaming) TRY_DONE(add_chunks(db, whole));
   return whole;
 }
 
@@ -89,12 +102,15 @@ expected<void> apply(connection& db, const finish_message& change) {
   return drop.run();
 }
 
-expected<void> apply(connection& db, const append_chunk& change) {
-  auto q = db.prepare(
-      "INSERT INTO reply_chunks(message_id,position,part_index,type,text)"
-      " SELECT id,?2,?3,?4,?5 FROM messages WHERE id=?1 AND status='streaming'");
-  q.bind(change.id, change.position, change.part_index, name_of(change.type), change.text);
-  return q.run_on_one();
+expected<void> apply(connection& db, const checkpoint_reply& added) {
+  for (const auto& chunk : added.chunks) {
+    auto q = db.prepare(
+        "INSERT OR REPLACE INTO reply_chunks(message_id,position,part_index,type,text)"
+        " SELECT id,?2,?3,?4,?5 FROM messages WHERE id=?1 AND status='streaming'");
+    q.bind(added.id, chunk.position, chunk.part_index, name_of(chunk.type), chunk.text);
+    TRY_DONE(q.run_on_one());
+  }
+  return {};
 }
 
 expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies_max) {
@@ -107,7 +123,7 @@ expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies
     TRY(running, read_all<message>(q));
   }
   for (auto& reply : running) {
-    TRY_DONE(append_chunks(db, reply));
+    TRY_DONE(add_chunks(db, reply));
     // The last checkpoint may end inside a character.
     for (auto& part : reply.parts)
       if (part.text && !is_utf8(*part.text)) part.text = repair_utf8(*part.text);

@@ -10,71 +10,56 @@ namespace {
 
 const auto disk_full = make_error(errc::storage_full);
 
-/// The chunks of all commits so far, joined.
-std::string chunks(const session_world& w) {
+/// The text of a checkpoint.
+std::string text_of(const checkpoint_reply& added) {
   std::string text;
-  for (const auto& one : w.script.commits)
-    for (const auto& change : one.changes)
-      if (caf::holds_alternative<append_chunk>(change)) text += caf::get<append_chunk>(change).text;
+  for (const auto& chunk : added.chunks) text += chunk.text;
   return text;
 }
 
 }  // namespace
 
-TEST_CASE("a running reply is stored each 4 KiB and each tick", "[session]") {
+TEST_CASE("a running reply is checkpointed each 4 KiB and each tick", "[session]") {
   session_world w;
   w.start();
   auto ticket = w.begin("Hi");
-  std::string text(4000, 'a');
-  w.say(text);
-  CHECK(w.script.commits.size() == 1);
+  auto& checkpoints = w.script.checkpoints;
+  w.say(std::string(4000, 'a'));
+  CHECK(checkpoints.empty());
   w.say(std::string(96, 'b'));
-  text += std::string(96, 'b');
-  REQUIRE(w.script.commits.size() == 2);
-  auto chunk = change_in<append_chunk>(w.script.commits[1]);
-  CHECK(chunk.id == ticket.message);
-  CHECK(chunk.position == 2 + 4096);
-  CHECK(chunk.part_index == 0);
+  REQUIRE(checkpoints.size() == 1);
+  CHECK(checkpoints[0].id == ticket.message);
+  REQUIRE(checkpoints[0].chunks.size() == 1);
+  CHECK(checkpoints[0].chunks[0].position == 2 + 4096);
+  CHECK(checkpoints[0].chunks[0].part_index == 0);
+  CHECK(text_of(checkpoints[0]) == std::string(4000, 'a') + std::string(96, 'b'));
   w.tick();
-  CHECK(w.script.commits.size() == 2);  // nothing new
+  CHECK(checkpoints.size() == 1);  // nothing new
   w.say("tail");
   w.tick();
-  REQUIRE(w.script.commits.size() == 3);
-  CHECK(change_in<append_chunk>(w.script.commits[2]).text == "tail");
-  CHECK(chunks(w) == text + "tail");
+  REQUIRE(checkpoints.size() == 2);
+  CHECK(checkpoints[1].after == 2 + 4096);
+  CHECK(text_of(checkpoints[1]) == "tail");
+  CHECK(w.script.commits.size() == 1);
 }
 
-TEST_CASE("one checkpoint at a time", "[session]") {
-  session_world w;
-  w.start();
-  w.begin("Hi");
-  w.script.holds_commits = true;
-  w.say("one");
-  w.tick();
-  w.say("two");
-  w.tick();
-  CHECK(w.script.held_commits.size() == 1);
-  w.release_commit();
-  w.tick();
-  CHECK(w.script.held_commits.size() == 1);
-  CHECK(chunks(w) == "onetwo");
-}
-
-TEST_CASE("a checkpoint that fails is made again at the next tick", "[session]") {
+TEST_CASE("a checkpoint that is lost is made again at the next tick", "[session]") {
   session_world w;
   w.start();
   auto ticket = w.begin("Hi");
+  auto& checkpoints = w.script.checkpoints;
   w.script.fail_commit = disk_full;
   w.say(std::string(5000, 'a'));
-  CHECK(w.script.commits.size() == 2);
+  CHECK(checkpoints.size() == 1);
   // Not with each token: a full disk is not asked a hundred times a second.
   w.say("b");
   w.say("c");
-  CHECK(w.script.commits.size() == 2);
+  CHECK(checkpoints.size() == 1);
   w.script.fail_commit = {};
   w.tick();
-  REQUIRE(w.script.commits.size() == 3);
-  CHECK(change_in<append_chunk>(w.script.commits[2]).text == std::string(5000, 'a') + "bc");
+  REQUIRE(checkpoints.size() == 2);
+  CHECK(checkpoints[1].after == 0);
+  CHECK(text_of(checkpoints[1]) == std::string(5000, 'a') + "bc");
   w.finish();
   CHECK(content_of(w.script.rows[ticket.message].parts).size() == 5002);
 }

@@ -67,11 +67,11 @@ TEST_CASE("all messages of USER cross the wire") {
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
-  CHECK(check_table<session_actor>() == 14);
+  CHECK(check_table<session_actor>() == 15);
 }
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
-  CHECK(check_table<storage_actor>() == 3);
+  CHECK(check_table<storage_actor>() == 4);
   CHECK(check_table<reader_actor>() == 12);
 }
 

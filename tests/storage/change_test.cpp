@@ -275,10 +275,9 @@ TEST_CASE("messages: whole records come back, parents are of the same session") 
   CHECK(is_fault(db.store(create_message{foreign}), errc::not_found));
   auto reply = make_reply(chat.id, question.id);
   db.put(create_message{reply});
-  db.put(append_chunk{reply.id, 6, 0, part_type::reasoning, "think"});
-  db.put(append_chunk{reply.id, 10, 1, part_type::text, "ans"});
-  db.put(append_chunk{reply.id, 13, 1, part_type::text, "wer"});
-  CHECK(is_fault(db.store(append_chunk{reply.id, 13, 1, part_type::text, "x"}), errc::conflict));
+  db.put_checkpoint(reply.id,
+                    {{7, 0, part_type::reasoning, "think"}, {11, 1, part_type::text, "ans"}});
+  db.put_checkpoint(reply.id, {{14, 1, part_type::text, "wer"}});
   auto running = db.get(read_message{ada.id, chat.id, reply.id});
   REQUIRE(running.parts.size() == 2);
   CHECK(running.parts[0].type == part_type::reasoning);
@@ -297,8 +296,8 @@ TEST_CASE("messages: whole records come back, parents are of the same session") 
   auto whole = db.get(read_message{ada.id, {}, reply.id});
   CHECK(json_of(whole) == json_of(reply));
   CHECK(json_of(db.get(read_message{ada.id, {}, question.id})) == json_of(question));
-  CHECK(
-      is_fault(db.store(append_chunk{reply.id, 99, 0, part_type::text, "late"}), errc::not_found));
+  CHECK(is_fault(db.store(checkpoint_reply{reply.id, 99, {{103, 0, part_type::text, "late"}}}),
+                 errc::not_found));
   auto list = db.get(read_messages{ada.id, chat.id, {reply.id, message_id::make(), question.id}});
   REQUIRE(list.items.size() == 2);
   CHECK(list.items[0].id == reply.id);
@@ -370,4 +369,23 @@ TEST_CASE("a writer that another one keeps waiting says when to come again") {
   REQUIRE_FALSE(refused);
   CHECK(is_fault(refused.error(), errc::unavailable, "storage_busy"));
   CHECK(detail_of(refused.error()).retry_after_s == 1);
+}
+
+TEST_CASE("a lost checkpoint leaves no hole in the text") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto question = make_message(chat.id, {}, "what?");
+  db.put(create_message{question});
+  auto reply = make_reply(chat.id, question.id);
+  db.put(create_message{reply});
+  auto text = [&] { return content_of(db.get(read_message{ada.id, chat.id, reply.id}).parts); };
+  db.put_checkpoint(reply.id, {{5, 0, part_type::text, "abc"}});
+  // "def" was lost, and what came after it stands behind a gap.
+  db.put_checkpoint(reply.id, {{11, 0, part_type::text, "ghi"}});
+  db.put_checkpoint(reply.id, {{15, 1, part_type::reasoning, "so?"}});
+  CHECK(text() == "abc");
+  // Made again, it goes on from where it began and covers what is there.
+  db.put_checkpoint(reply.id, {{13, 0, part_type::text, "defghijk"}});
+  CHECK(text() == "abcdefghijk");
 }

@@ -171,8 +171,8 @@ TEST_CASE("replies that a stop has cut off keep what was checkpointed") {
   for (int i = 0; i < 120; ++i) {
     auto reply = make_reply(chat.id, question.id);
     db.put(create_message{reply});
-    db.put(append_chunk{reply.id, 5, 0, part_type::text, "half "});
-    db.put(append_chunk{reply.id, 9, 0, part_type::text, "a r\xE2"});
+    db.put_checkpoint(reply.id, {{7, 0, part_type::text, "half "}});
+    db.put_checkpoint(reply.id, {{11, 0, part_type::text, "a r\xE2"}});
     running.push_back(reply.id);
   }
   auto folder = db.folder() / "data";

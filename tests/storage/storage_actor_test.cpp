@@ -11,6 +11,7 @@
 
 using namespace parley;
 using namespace parley::storage;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -139,6 +140,60 @@ TEST_CASE("commits that wait are written in one transaction, a bad one fails alo
   CHECK(transactions() - before == 1);
   CHECK(w.count("messages") == 200);
   CHECK(w.health->is_ok());
+}
+
+TEST_CASE("checkpoints wait for others, and go along with the next commit") {
+  world w;
+  auto storage = w.spawn_storage();
+  auto ada = make_user("ada", role::admin);
+  auto chat = make_session(ada.id);
+  auto question = make_message(chat.id, {}, "what?");
+  REQUIRE_FALSE(
+      w.store(storage, {create_user{ada, true}, create_session{chat}, create_message{question}}));
+  std::vector<message> replies;
+  for (int i = 0; i < 50; ++i) {
+    replies.push_back(make_reply(chat.id, question.id));
+    REQUIRE_FALSE(w.store(storage, {create_message{replies.back()}}));
+  }
+  auto before = transactions();
+  auto send = [&](const message_id& id, int64_t after, int64_t position) {
+    w.self->send(storage, checkpoint_reply{id, after, {{position, 0, part_type::text, "abc"}}});
+    w.scheduler.run();
+  };
+  for (const auto& reply : replies) send(reply.id, 0, 5);
+  CHECK(w.count("reply_chunks") == 0);
+  w.scheduler.advance_time(100ms);
+  w.scheduler.run();
+  CHECK(w.count("reply_chunks") == 50);
+  CHECK(transactions() - before == 1);
+  send(replies[0].id, 5, 8);
+  send(message_id::make(), 0, 5);  // a reply that is gone is no fault
+  CHECK(w.count("reply_chunks") == 50);
+  REQUIRE_FALSE(w.store(storage, {create_message{make_message(chat.id, {}, "text")}}));
+  CHECK(w.count("reply_chunks") == 51);
+  CHECK(transactions() - before == 2);
+  // The commit that ends a reply comes behind its last checkpoint.
+  send(replies[0].id, 8, 11);
+  replies[0].status = message_status::complete;
+  REQUIRE_FALSE(w.store(storage, {finish_message{replies[0]}}));
+  CHECK(w.count("reply_chunks") == 49);
+  CHECK(w.self->mailbox().empty());
+}
+
+TEST_CASE("a checkpoint beyond the queue's limit is told to its sender") {
+  world w;
+  storage_parts parts;
+  parts.storage_queue_max = 1;
+  auto storage = w.spawn_storage(parts);
+  auto id = message_id::make();
+  w.self->send(storage, checkpoint_reply{id, 0, {{5, 0, part_type::text, "abc"}}});
+  w.self->send(storage, checkpoint_reply{id, 5, {{8, 0, part_type::text, "def"}}});
+  w.scheduler.run();
+  checkpoint_lost lost;
+  w.self->receive([&](const checkpoint_lost& told) { lost = told; },
+                  caf::after(0s) >> [] { FAIL("nothing was told"); });
+  CHECK(lost.id == id);
+  CHECK(lost.after == 5);
 }
 
 TEST_CASE("beyond its limit the queue refuses") {

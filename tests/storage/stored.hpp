@@ -85,14 +85,21 @@ class stored {
   }
 
   /// The code of what went wrong, none if it is stored.
-  error store(const change& one) {
+  template <class Written>
+  error store_any(const Written& one) {
     auto writing = must(transaction::begin(*writer_, transaction::kind::write));
     if (auto applied = apply(*writer_, one); !applied) return applied.error();
     if (auto committed = writing.commit(); !committed) return committed.error();
     return {};
   }
+  error store(const change& one) { return store_any(one); }
+  error store(const checkpoint_reply& added) { return store_any(added); }
   void put(const change& one) {
     auto fault = store(one);
+    if (fault) FAIL(describe(fault));
+  }
+  void put_checkpoint(message_id reply, std::vector<reply_chunk> chunks) {
+    auto fault = store(checkpoint_reply{reply, 0, std::move(chunks)});
     if (fault) FAIL(describe(fault));
   }
   template <class Question>

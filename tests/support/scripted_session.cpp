@@ -54,6 +54,7 @@ struct state_of_script {
   void on(const reply_finished&) {}
   void on(const reply_failed&) {}
   void on(const reply_tick&) {}
+  void on(const checkpoint_lost&) {}
   void on(const idle_check&) {}
   void on(const sleep_now&) { self->quit(); }
 
@@ -68,11 +69,11 @@ session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of
   harden(self);
   self->state.script = script;
   self->state.id = id;
-  return {handle<start_turn>(self),     handle<follow_reply>(self), handle<grant_credit>(self),
-          handle<leave_reply>(self),    handle<stop_reply>(self),   handle<change_session>(self),
-          handle<drop_session>(self),   handle<end_streams>(self),  handle<reply_delta>(self),
-          handle<reply_finished>(self), handle<reply_failed>(self), handle<reply_tick>(self),
-          handle<idle_check>(self),     handle<sleep_now>(self)};
+  return {handle<start_turn>(self),      handle<follow_reply>(self), handle<grant_credit>(self),
+          handle<leave_reply>(self),     handle<stop_reply>(self),   handle<change_session>(self),
+          handle<drop_session>(self),    handle<end_streams>(self),  handle<reply_delta>(self),
+          handle<reply_finished>(self),  handle<reply_failed>(self), handle<reply_tick>(self),
+          handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<sleep_now>(self)};
 }
 
 }  // namespace

@@ -113,6 +113,7 @@ struct storage_state {
     script->tables = std::move(tables);
     return done{};
   }
+  void on(const checkpoint_reply&) {}
   void on(const flush&) {}
   void on(const sweep&) {}
 
@@ -123,7 +124,8 @@ storage_actor::behavior_type run_storage(storage_actor::stateful_pointer<storage
                                          scripted_storage* script) {
   harden(self);
   self->state.script = script;
-  return {handle<commit>(self), handle<flush>(self), handle<sweep>(self)};
+  return {handle<commit>(self), handle<checkpoint_reply>(self), handle<flush>(self),
+          handle<sweep>(self)};
 }
 
 struct reader_state {

@@ -33,12 +33,6 @@ struct applier {
       known.tokens = static_cast<int32_t>(c.entry.tokens.count);
     }
   }
-  void operator()(const append_chunk& c) {
-    auto& parts = to.rows[c.id].parts;
-    while (std::ssize(parts) <= c.part_index) parts.emplace_back().type = c.type;
-    auto& text = parts[static_cast<size_t>(c.part_index)].text;
-    text = text.value_or("") + c.text;
-  }
   template <class Other>
   void operator()(const Other&) {}
 };
@@ -54,6 +48,12 @@ storage_actor::behavior_type run_storage(storage_actor::pointer self, session_sc
             }
             if (auto fault = script->store(wanted)) return fault;
             return done{};
+          },
+          [=](const checkpoint_reply& added) {
+            script->checkpoints.push_back(added);
+            if (!script->fail_commit) return script->keep(added);
+            self->send(caf::actor_cast<checkpoint_sender_actor>(self->current_sender()),
+                       checkpoint_lost{added.id, added.after});
           },
           [=](const flush&) { script->answer_oldest(); }, [](const sweep&) {}};
 }
@@ -165,7 +165,6 @@ struct namer {
   std::string operator()(const erase_session&) { return "erase_session"; }
   std::string operator()(const create_message&) { return "create_message"; }
   std::string operator()(const finish_message&) { return "finish_message"; }
-  std::string operator()(const append_chunk&) { return "append_chunk"; }
   std::string operator()(const remember_key&) { return "remember_key"; }
   template <class Other>
   std::string operator()(const Other&) {
@@ -181,6 +180,15 @@ error session_script::store(const commit& wanted) {
   if (fail_commit) return fail_commit;
   for (const auto& one : wanted.changes) caf::visit(applier{*this}, one);
   return {};
+}
+
+void session_script::keep(const checkpoint_reply& added) {
+  auto& parts = rows[added.id].parts;
+  for (const auto& chunk : added.chunks) {
+    while (std::ssize(parts) <= chunk.part_index) parts.emplace_back().type = chunk.type;
+    auto& text = parts[static_cast<size_t>(chunk.part_index)].text;
+    text = text.value_or("") + chunk.text;
+  }
 }
 
 void session_script::answer_oldest() {

@@ -14,7 +14,8 @@ namespace parley::tests {
 struct session_script {
   // STORAGE
   std::vector<commit> commits;  ///< all that came, failed ones too
-  bool holds_commits = false;   ///< while set, commits are not answered
+  std::vector<checkpoint_reply> checkpoints;
+  bool holds_commits = false;  ///< while set, commits are not answered
   std::deque<answer<done>> held_commits;
   error fail_commit;  ///< while set, commits fail with it
   /// Asked for each commit; an error fails it.
@@ -44,6 +45,7 @@ struct session_script {
   error release_cause;  ///< of the next answer to a held commit
 
   error store(const commit& wanted);
+  void keep(const checkpoint_reply& added);
   void answer_oldest();
 };
 

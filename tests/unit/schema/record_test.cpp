@@ -111,7 +111,7 @@ TEST_CASE("changes survive the binary serializer") {
   create_session made;
   made.header.title = "t";
   made.header.params.temperature = 0.25;
-  std::vector<change> before{made, erase_session{session_id::make()}, append_chunk{}};
+  std::vector<change> before{made, erase_session{session_id::make()}, erase_model{}};
   std::vector<char> bytes;
   caf::binary_serializer sink{system, bytes};
   REQUIRE_FALSE(sink(before));
