@@ -16,11 +16,10 @@ std::optional<int64_t> parse_integer(std::string_view text) {
 }  // namespace
 
 expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
-                                 bool is_descending) {
+                                 bool is_descending, fault_list faults) {
   constexpr int64_t limit_max = 100;
   page_request page;
   page.is_descending = is_descending;
-  fault_list faults;
   for (const auto& [name, value] : request.query_parameters()) {
     if (name == "limit") {
       auto limit = parse_integer(value);

@@ -78,9 +78,10 @@ expected<patch_of<Record>> read_body(const parsed_request& request, field_use al
   return decode<Record>(body, allowed);
 }
 
-/// `limit`, `cursor`, `sort`, `count`; `sort_field` is the only one that may be asked for.
+/// `limit`, `cursor`, `sort`, `count`; `sort_field` is the only one that may be asked for. `faults`
+/// are those of the query's other parameters.
 expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
-                                 bool is_descending);
+                                 bool is_descending, fault_list faults = {});
 /// If-Match as a version; 0 without the header or with "*".
 expected<int64_t> read_if_match(const parsed_request& request);
 

@@ -7,13 +7,12 @@ namespace parley::http::routes {
 namespace {
 
 template <class Id>
-expected<std::optional<Id>> query_id(const parsed_request& request, const char* name) {
+std::optional<Id> query_id(const parsed_request& request, const char* name, fault_list& faults) {
   auto text = request.query(name);
-  if (!text) return std::optional<Id>{};
-  if (auto id = Id::parse(*text)) return std::optional<Id>{*id};
-  fault_list faults;
-  faults.add(std::string{"/"} + name, "id", "This is not an id.");
-  return std::move(faults).to_error();
+  if (!text) return std::nullopt;
+  auto id = Id::parse(*text);
+  if (!id) faults.add(std::string{"/"} + name, "id", "This is not an id.");
+  return id;
 }
 
 }  // namespace
@@ -59,8 +58,9 @@ expected<void> delete_session(edge& at, exchange& x, const parsed_request& reque
 
 expected<void> get_messages(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto id, path_id<session_id>(x, 0));
-  TRY(auto page, read_page(request, "createdAt", true));
-  TRY(auto leaf, query_id<message_id>(request, "branch"));
+  fault_list faults;
+  auto leaf = query_id<message_id>(request, "branch", faults);
+  TRY(auto page, read_page(request, "createdAt", true, std::move(faults)));
   at.ask_user<page_of<message>>(x, list_messages{x.who, id, page, leaf},
                                 [](const page_of<message>& found) { return page_answer(found); });
   return {};
