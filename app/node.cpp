@@ -161,7 +161,7 @@ model_tools node::parts::tools() {
   model_tools made;
   made.keys = keys.get();
   made.origin_of = [this](const model_config& model) {
-    return providers::check_base_url(services, model);
+    return providers::check_model(services, model);
   };
   return made;
 }

@@ -280,10 +280,20 @@ provider_actor spawn_provider(io_loop& loop, provider_services services) {
   return spawn_pinned<provider_impl>(loop, std::move(services));
 }
 
-expected<std::string> check_base_url(const provider_services& services, const model_config& model) {
+expected<std::string> check_model(const provider_services& services, const model_config& model) {
   auto& policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
-  TRY(auto url, upstream_url::parse(model.base_url, *policy));
-  return url.origin();
+  auto url = upstream_url::parse(model.base_url, *policy);
+  auto is_known = find_dialect(model.provider) != nullptr;
+  if (url && is_known) return url->origin();
+  error_detail detail;
+  detail.reason = url ? "provider_unknown" : detail_of(url.error()).reason;
+  std::string sentence = "There is no such provider.";
+  if (!is_known) detail.fields.push_back({"/provider", "known", "", sentence});
+  if (!url) {
+    sentence = sentence_of(url.error());
+    detail.fields.push_back({"/baseUrl", "allowed", "", sentence});
+  }
+  return make_error(errc::invalid_input, std::move(sentence), std::move(detail));
 }
 
 }  // namespace parley::providers

@@ -28,7 +28,8 @@ expected<provider_services> make_provider_services(const settings& values,
 
 provider_actor spawn_provider(io_loop& loop, provider_services services);
 
-/// Whether a base URL may be stored for this model, and the origin its key is then bound to.
-expected<std::string> check_base_url(const provider_services& services, const model_config& model);
+/// Whether a model of this provider and base URL may be stored, and the origin its key is then
+/// bound to; invalid_input names the fields that are wrong.
+expected<std::string> check_model(const provider_services& services, const model_config& model);
 
 }  // namespace parley::providers
