@@ -157,7 +157,10 @@ caf::result<reply_ticket> user_state::on(const post_message& asked) {
                 find_key{id, kept->turn.key->route, kept->turn.key->key})
       .then(
           [this, key, kept](const known_key& known) {
-            if (known.made)
+            // Its login may have ended meanwhile, and nobody would end the stream any more.
+            if (auto admitted = check_caller(kept->who); !admitted)
+              answers.fail<reply_ticket>(key, std::move(admitted.error()));
+            else if (known.made)
               repeat(key, *kept, *known.made);
             else
               start(key, kept);
@@ -168,7 +171,6 @@ caf::result<reply_ticket> user_state::on(const post_message& asked) {
 
 void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked) {
   auto fail = [&](error cause) { answers.fail<reply_ticket>(key, std::move(cause)); };
-  if (fault) return fail(fault);
   auto& turn = asked->turn;
   if (turn.key && !asked->session) {
     // The same request again while the first one is being stored: its SESSION knows the key.
@@ -265,8 +267,12 @@ caf::result<reply_ticket> user_state::on(const join_reply& asked) {
   auto held = answers.hold<reply_ticket>(self);
   self->request(parts->reader, caf::infinite, read_message{id, {}, asked.message})
       .then(
-          [this, key = held.first, follow = asked.follow](const message& reply) {
-            hand_to_session(key, reply.session_id, {reply.id, follow});
+          [this, key = held.first, asked](const message& reply) {
+            // As in post_message: a login that ended meanwhile opens no stream.
+            if (auto admitted = check_caller(asked.who); !admitted)
+              answers.fail<reply_ticket>(key, std::move(admitted.error()));
+            else
+              hand_to_session(key, reply.session_id, {reply.id, asked.follow});
           },
           [this, key = held.first](error& cause) {
             answers.fail<reply_ticket>(key, std::move(cause));

@@ -228,6 +228,21 @@ TEST_CASE("a repeated first turn joins the one that is still being stored") {
   CHECK(world.post(std::nullopt, key));
 }
 
+TEST_CASE("a login that ends while its stream is being opened opens none") {
+  fixture world;
+  world.begin();
+  auto reply = world.add_reply(world.add());
+  join_reply join{world.who, reply.id, {{}, 7, 3, 4096, world.who.login, false}};
+  auto joining = world.ask_later(world.actor, join);
+  auto posting = world.ask_later(world.actor, world.turn({}, request_key{"r", "k", "hash"}, true));
+  auto leaving = world.ask_later(world.actor, log_out{world.who});
+  world.run();
+  CHECK(world.answer_of<done>(leaving));
+  CHECK(refusal(world.answer_of<reply_ticket>(joining)) == "unauthenticated/token_revoked");
+  CHECK(refusal(world.answer_of<reply_ticket>(posting)) == "unauthenticated/token_revoked");
+  CHECK(world.sessions.records.empty());
+}
+
 TEST_CASE("only so many sessions are open at a time") {
   fixture world;
   world.begin();
