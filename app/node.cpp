@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/secrets_file.hpp"
 #include "http/edge_actor.hpp"
+#include "http/listener.hpp"
 #include "http/router.hpp"
 #include "providers/provider_actor.hpp"
 #include "storage/reader_actor.hpp"
@@ -253,6 +254,7 @@ void node::parts::start_accounts() {
 }
 
 expected<void> node::parts::start_io() {
+  if (address.port != 0) TRY_DONE(http::check_port_is_free(address.host, address.port));
   for (size_t i = 0; i < values.io_threads; ++i) {
     auto made = std::make_unique<io_thread>();
     made->loop = std::make_unique<io_loop>(*system);

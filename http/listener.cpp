@@ -109,6 +109,23 @@ expected<void> listener::open(const std::string& address, uint16_t port) {
   return failure;
 }
 
+expected<void> check_port_is_free(const std::string& address, uint16_t port) {
+  auto parsed = peer_address::parse(address);
+  if (!parsed) return make_error(errc::invalid_input, "Not an IP address: " + address);
+  auto is_ipv4 = parsed->is_ipv4();
+  auto fd = ::socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return system_error("socket");
+  sockaddr_storage to{};
+  auto size = fill(to, *parsed, is_ipv4, port);
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  auto is_taken = ::bind(fd, reinterpret_cast<sockaddr*>(&to), size) != 0 && errno == EADDRINUSE;
+  ::close(fd);
+  if (!is_taken) return {};
+  return make_error(errc::conflict, "port_taken",
+                    "listen: another program has port " + std::to_string(port) + " of " + address +
+                        "; stop it or choose another one.");
+}
+
 void listener::close() {
   resume_.cancel();
   loop_->unwatch(std::exchange(watch_, 0));

@@ -70,4 +70,8 @@ class listener final : private io_watcher {
   std::chrono::milliseconds pause_{0};
 };
 
+/// Whether nobody listens there yet: errc::conflict otherwise. `open` can't tell, because listeners
+/// of one user share a port without a word: two servers would each get half of the connections.
+expected<void> check_port_is_free(const std::string& address, uint16_t port);
+
 }  // namespace parley::http
