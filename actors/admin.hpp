@@ -11,9 +11,10 @@ PARLEY_INSPECT(get_methods)
 
 struct login_methods {
   parley::registration registration = parley::registration::closed;
-  bool needs_setup = false;  ///< no account exists yet
+  bool needs_setup = false;    ///< no account exists yet
+  bool needs_password = true;  ///< false: mode `single`, and its account has none
 };
-PARLEY_INSPECT(login_methods, registration, needs_setup)
+PARLEY_INSPECT(login_methods, registration, needs_setup, needs_password)
 
 /// Makes an account and its first login. The first account becomes ADMIN; beyond loopback it needs
 /// the setup code printed at start.
@@ -30,8 +31,10 @@ struct make_user {
   patch_of<user> account;
   secret_text password;
   parley::role role = parley::role::user;
+  bool must_change_password = false;
+  std::optional<owned_key> key;
 };
-PARLEY_INSPECT(make_user, account, password, role)
+PARLEY_INSPECT(make_user, account, password, role, must_change_password, key)
 
 struct list_users {
   page_request page;
@@ -50,6 +53,13 @@ struct change_user {
 };
 PARLEY_INSPECT(change_user, id, change)
 
+/// For those who lost theirs, and for the account of mode `single` that never had one.
+struct reset_password {
+  user_id id;
+  set_password wanted;
+};
+PARLEY_INSPECT(reset_password, id, wanted)
+
 struct drop_user {
   user_id id;
 };
@@ -66,8 +76,9 @@ PARLEY_INSPECT(change_system, patch, if_version)
 
 struct add_system_model {
   patch_of<model_config> patch;
+  std::optional<owned_key> key;
 };
-PARLEY_INSPECT(add_system_model, patch)
+PARLEY_INSPECT(add_system_model, patch, key)
 
 struct change_system_model {
   model_id id;
@@ -98,6 +109,7 @@ using admin_actor = caf::typed_actor<
     ask<list_users, page_of<user>>,          // READER answers
     ask<get_user, user>,                     //
     ask<change_user, user>,                  // USER answers
+    ask<reset_password, user>,               // USER answers
     ask<drop_user, done>,                    // USER answers
     ask<get_system, system_settings>,        //
     ask<change_system, system_settings>,     //

@@ -24,12 +24,25 @@ struct log_in_by_name {
 };
 PARLEY_INSPECT(log_in_by_name, username, password, from)
 
-/// The DIRECTORY actor: user -> handle, and the limits on failed log-ins. One a node, floats, never
-/// sleeps. A USER that ends is forgotten and started anew by the next request.
+/// Log in without a name or password: mode `single`, and its one account has no password.
+struct log_in_alone {
+  client from;
+};
+PARLEY_INSPECT(log_in_alone, from)
+
+/// DIRECTORY to itself, each second: too many awake, too much in memory?
+struct awake_check {};
+PARLEY_INSPECT(awake_check)
+
+/// The DIRECTORY actor: user -> handle, and the limits on failed log-ins and on what is awake. One
+/// a node, floats, never sleeps. A USER that ends is forgotten and started anew by the next
+/// request.
 using directory_actor = caf::typed_actor<
     // message             answer          what it does
     ask<locate, located>,               // start the USER if need be
     ask<log_in_by_name, login_ticket>,  // USER answers; failures are counted here
-    tell<user_idle>>;                   // from USER
+    ask<log_in_alone, login_ticket>,    // USER answers
+    tell<user_idle>,                    // from USER
+    tell<awake_check>>;                 // from itself
 
 }  // namespace parley

@@ -9,8 +9,8 @@ namespace parley {
 struct reply_ticket;
 
 /// What SESSION needs of the USER that spawned it.
-using session_parent_actor =
-    caf::typed_actor<ask<find_model, model_config>, tell<session_idle>, tell<turn_ended>>;
+using session_parent_actor = caf::typed_actor<ask<find_model, model_config>, tell<session_idle>,
+                                              tell<turn_ended>, tell<session_weighs>>;
 
 /// The SESSION actor: one chat session's message headers, context window and running reply.
 /// Spawned and watched by its USER actor, on the same node; floats. Sleeps after
@@ -32,6 +32,7 @@ using session_actor = caf::typed_actor<
     tell<reply_tick>,                 // from PROVIDER, each second: checkpoint
     tell<checkpoint_lost>,            // from STORAGE: make it again
     tell<idle_check>,                 // from itself
+    tell<rest>,                       // from USER: sleep if idle
     tell<sleep_now>>;                 // from USER: yes, end
 
 /// Where the reply is and who holds it.

@@ -29,6 +29,13 @@ struct request_key {
 };
 PARLEY_INSPECT(request_key, route, key, body_sha256)
 
+/// The key of a user, for what USER does not make itself.
+struct owned_key {
+  user_id owner;
+  request_key key;
+};
+PARLEY_INSPECT(owned_key, owner, key)
+
 /// One turn. Answered once user message and reply row are stored; then the follower is served.
 struct start_turn {
   draft content;
@@ -88,6 +95,18 @@ PARLEY_INSPECT(end_streams, login)
 /// USER's answer to session_idle: nothing was sent since.
 struct sleep_now {};
 PARLEY_INSPECT(sleep_now)
+
+/// Memory is short: whoever has nothing to do says so, as if it were time (session_idle,
+/// user_idle).
+struct rest {};
+PARLEY_INSPECT(rest)
+
+/// SESSION to USER, whenever it changes: about what it holds while it sleeps not.
+struct session_weighs {
+  session_id session;
+  int64_t bytes = 0;
+};
+PARLEY_INSPECT(session_weighs, session, bytes)
 
 /// SESSION to itself, now and then: idle?
 struct idle_check {};

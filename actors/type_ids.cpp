@@ -56,6 +56,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(fail_calls)                 \
   X(follower)                   \
   X(request_key)                \
+  X(owned_key)                  \
   X(start_turn)                 \
   X(follow_reply)               \
   X(grant_credit)               \
@@ -65,9 +66,11 @@ void add(caf::actor_system_config& config, const char* name) {
   X(drop_session)               \
   X(end_streams)                \
   X(sleep_now)                  \
+  X(rest)                       \
   X(idle_check)                 \
   X(session_idle)               \
   X(turn_ended)                 \
+  X(session_weighs)             \
   X(find_model)                 \
   X(reply_ticket)               \
   X(log_in)                     \
@@ -84,6 +87,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(change_password)            \
   X(leave)                      \
   X(alter_account)              \
+  X(set_password)               \
   X(remove_account)             \
   X(get_settings)               \
   X(change_settings)            \
@@ -109,6 +113,8 @@ void add(caf::actor_system_config& config, const char* name) {
   X(locate)                     \
   X(located)                    \
   X(log_in_by_name)             \
+  X(log_in_alone)               \
+  X(awake_check)                \
   X(get_methods)                \
   X(login_methods)              \
   X(register_user)              \
@@ -116,6 +122,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(list_users)                 \
   X(get_user)                   \
   X(change_user)                \
+  X(reset_password)             \
   X(drop_user)                  \
   X(get_system)                 \
   X(change_system)              \

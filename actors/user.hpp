@@ -17,7 +17,7 @@ using user_parent_actor = caf::typed_actor<tell<user_idle>>;
 using user_actor = caf::typed_actor<
     // message             answer              what it does
     ask<log_in, login_ticket>,             // from DIRECTORY: password -> new login
-    ask<open_login, login_ticket>,         // from ADMIN: the account is new
+    ask<open_login, login_ticket>,         // from ADMIN: it is new; DIRECTORY: it has no password
     ask<refresh_login, login_ticket>,      // rotate; a token used twice ends the login
     ask<admit, done>,                      // for requests that others answer
     ask<log_out, done>,                    // end the caller's login, its streams too
@@ -28,6 +28,7 @@ using user_actor = caf::typed_actor<
     ask<change_password, done>,            // ends all other logins
     ask<leave, done>,                      // remove the account
     ask<alter_account, user>,              // from ADMIN: role, status
+    ask<set_password, user>,               // from ADMIN
     ask<remove_account, done>,             // from ADMIN
     ask<get_settings, user_settings>,      //
     ask<change_settings, user_settings>,   //
@@ -49,6 +50,8 @@ using user_actor = caf::typed_actor<
     ask<find_model, model_config>,         // from SESSION
     tell<session_idle>,                    // from SESSION
     tell<turn_ended>,                      // from SESSION
+    tell<session_weighs>,                  // from SESSION
+    tell<rest>,                            // from DIRECTORY: sleep, sessions too, if idle
     tell<idle_check>,                      // from itself
     tell<sleep_now>>;                      // from DIRECTORY: yes, end
 

@@ -12,11 +12,12 @@ struct log_in {
 };
 PARLEY_INSPECT(log_in, password, from)
 
-/// A new login without a password: ADMIN has just made this account.
+/// A new login without a password: ADMIN has just made this account, or it has none.
 struct open_login {
   client from;
+  bool only_without_password = false;
 };
-PARLEY_INSPECT(open_login, from)
+PARLEY_INSPECT(open_login, from, only_without_password)
 
 struct refresh_login {
   std::string token_hash;  ///< SHA-256 of the refresh token
@@ -95,6 +96,13 @@ struct alter_account {
 };
 PARLEY_INSPECT(alter_account, role, status)
 
+/// From ADMIN: another password, whatever the present one is. Ends all logins.
+struct set_password {
+  secret_text password;
+  bool must_change = false;  ///< before anything else is allowed
+};
+PARLEY_INSPECT(set_password, password, must_change)
+
 /// From ADMIN.
 struct remove_account {};
 PARLEY_INSPECT(remove_account)
@@ -130,8 +138,9 @@ PARLEY_INSPECT(get_model, who, id)
 struct add_model {
   caller who;
   patch_of<model_config> patch;
+  std::optional<request_key> key;
 };
-PARLEY_INSPECT(add_model, who, patch)
+PARLEY_INSPECT(add_model, who, patch, key)
 
 struct change_model {
   caller who;
@@ -151,8 +160,9 @@ PARLEY_INSPECT(drop_model, who, id, if_version)
 struct add_session {
   caller who;
   patch_of<session> patch;
+  std::optional<request_key> key;
 };
-PARLEY_INSPECT(add_session, who, patch)
+PARLEY_INSPECT(add_session, who, patch, key)
 
 struct list_sessions {
   caller who;

@@ -83,6 +83,36 @@ int add_users(const configuration& config, const user_add_options& options) {
   return 0;
 }
 
+namespace {
+
+expected<user> give_password(node& on, const std::string& username, const secret_text& password) {
+  TRY(auto found, ask_and_wait<found_user>(on.system(), on.reader(), find_username{username}));
+  if (!found.id) return make_error(errc::not_found, "There is no account " + username + ".");
+  return ask_and_wait<user>(on.system(), on.admin(), reset_password{*found.id, {password, false}});
+}
+
+}  // namespace
+
+int set_user_password(const configuration& config, const user_passwd_options& options) {
+  auto password = secret_text{random_base62(24)};
+  if (!options.password_file.empty()) {
+    auto given = read_secret(options.password_file);
+    if (!given) return report(given.error());
+    password = *given;
+  }
+  auto opened = node::start(config.values, {.serves = false});
+  if (!opened) return report(opened.error());
+  auto changed = give_password(**opened, options.username, password);
+  if (!changed) return report(changed.error());
+  std::string line;
+  json_writer json{line};
+  json.begin_object().member("username", changed->username);
+  if (options.password_file.empty()) json.member("password", password.reveal());
+  json.end_object();
+  std::cout << line << "\n";
+  return 0;
+}
+
 int list_users(const configuration& config) {
   auto opened = node::start(config.values, {.serves = false});
   if (!opened) return report(opened.error());

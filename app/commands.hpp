@@ -29,6 +29,12 @@ struct user_add_options {
 };
 /// Prints one JSON line for each account: username and password.
 int add_users(const configuration& config, const user_add_options& options);
+struct user_passwd_options {
+  std::string username;
+  std::string password_file;  ///< empty: a password is made and printed
+};
+/// Another password, whatever the present one is; all logins of the account end.
+int set_user_password(const configuration& config, const user_passwd_options& options);
 int list_users(const configuration& config);
 
 int check_config(const configuration& config);

@@ -78,6 +78,20 @@ void add_flags(CLI::App& tokens, app::tokens_options& counted) {
   tokens.add_flag("--ids", counted.prints_ids, "Print each text's tokens as a JSON array");
 }
 
+void add_options(CLI::App& command, app::user_add_options& to, std::string& role_name) {
+  command.add_option("--username", to.username, "Name, or with --count its beginning");
+  command.add_option("--password-file", to.password_file,
+                     "File whose first line is the password; - for stdin; else one is made");
+  command.add_option("--role", role_name, "USER or ADMIN")->check(CLI::IsMember({"USER", "ADMIN"}));
+  command.add_option("--count", to.count, "How many")->check(CLI::Range(1, 100'000));
+}
+
+void add_options(CLI::App& command, app::user_passwd_options& to) {
+  command.add_option("--username", to.username, "Whose")->required();
+  command.add_option("--password-file", to.password_file,
+                     "File whose first line is the password; - for stdin; else one is made");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -113,12 +127,12 @@ int main(int argc, char** argv) {
                          if (added.username.empty()) added.username = "user";
                          return app::add_users(config, added);
                        });
-  user_add->add_option("--username", added.username, "Name, or with --count its beginning");
-  user_add->add_option("--password-file", added.password_file,
-                       "File whose first line is the password; - for stdin; else one is made");
-  user_add->add_option("--role", role_name, "USER or ADMIN")
-      ->check(CLI::IsMember({"USER", "ADMIN"}));
-  user_add->add_option("--count", added.count, "How many")->check(CLI::Range(1, 100'000));
+  add_options(*user_add, added, role_name);
+  app::user_passwd_options renewed;
+  auto* user_passwd =
+      add(*user, "passwd", "Give an account another password; ends its logins",
+          [&](const configuration& config) { return app::set_user_password(config, renewed); });
+  add_options(*user_passwd, renewed);
   add(*user, "list", "Print all accounts as JSON lines", app::list_users);
 
   app::tokens_options counted;

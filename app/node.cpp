@@ -4,12 +4,14 @@
 #include <future>
 #include <thread>
 
+#include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_actor.hpp"
 #include "actors/impl/directory_actor.hpp"
 #include "actors/impl/hasher_actor.hpp"
 #include "actors/impl/session_actor.hpp"
 #include "actors/impl/supervisor.hpp"
 #include "actors/impl/user_actor.hpp"
+#include "app/blocking_ask.hpp"
 #include "app/process_metrics.hpp"
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
@@ -62,6 +64,22 @@ expected<void> wait_for_end(caf::actor_system& system, std::vector<caf::actor> a
   return {};
 }
 
+// What new turns are refused with while the database takes nothing.
+error refusal_of(const storage::storage_health& health) {
+  auto code = health.failing.load();
+  if (code == 0) return {};
+  error_detail detail;
+  detail.retry_after_s = 1;
+  if (static_cast<errc>(code) == errc::storage_full) {
+    detail.reason = "storage_full";
+    return make_error(errc::storage_full, "The server's disk is full; nothing can be stored.",
+                      std::move(detail));
+  }
+  detail.reason = "storage_failed";
+  return make_error(errc::unavailable, "The server's database takes nothing now.",
+                    std::move(detail));
+}
+
 template <class Handle>
 caf::actor plain(const Handle& handle) {
   return caf::actor_cast<caf::actor>(handle);
@@ -78,6 +96,7 @@ struct node::parts {
   listen_address address;
   secret_text setup_code;
   bool is_first_start = false;
+  bool has_lost_secrets = false;
   std::unique_ptr<token_signer> signer;
   std::shared_ptr<sealer> keys;
   std::unique_ptr<password_hasher> passwords;
@@ -100,6 +119,7 @@ struct node::parts {
   uint16_t port = 0;
 
   expected<void> open();
+  expected<void> check_single();
   void start_storage();
   void start_accounts();
   session_factory make_session_factory();
@@ -115,7 +135,11 @@ expected<void> node::parts::open() {
   auto listen = listen_address::parse(values.listen);
   if (!listen) return make_error(errc::invalid_input, "listen: not an address with a port.");
   address = *listen;
+  std::error_code fault;
+  auto had_database = std::filesystem::exists(
+      std::filesystem::path{values.data_dir} / storage::database_file_name, fault);
   TRY(auto kept, load_or_make_secrets(values.data_dir));
+  has_lost_secrets = kept.is_new && had_database;
   is_first_start = kept.is_new;
   TRY(files, storage::database::open(
                  {.directory = values.data_dir, .busy_timeout = values.storage_busy_ms}));
@@ -136,6 +160,18 @@ expected<void> node::parts::open() {
   status.refresh_metrics = refresh_process_metrics;
   system = std::make_unique<caf::actor_system>(config);
   return {};
+}
+
+// Whoever reaches an account without a password has it: that may be this machine only. ADMIN
+// answers once it has made the account, so the first caller finds it.
+expected<void> node::parts::check_single() {
+  if (values.mode != operating_mode::single) return {};
+  TRY(auto known, ask_and_wait<login_methods>(*system, admin, get_methods{}));
+  if (known.needs_password || address.is_loopback()) return {};
+  return make_error(errc::invalid_input,
+                    "mode = \"single\" serves beyond loopback (" + values.listen +
+                        ") only with a password; give it one: parley user passwd --username " +
+                        std::string{single_username} + ".");
 }
 
 void node::parts::start_storage() {
@@ -199,6 +235,7 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->hasher = hasher;
   shared->system_models = caf::actor_cast<system_models_actor>(admin);
   shared->start_session = make_session_factory();
+  shared->storage_fault = [health = health] { return refusal_of(*health); };
   shared->models = tools();
   shared->signer = signer.get();
   auto& limits = shared->limits;
@@ -226,6 +263,8 @@ void node::parts::start_accounts() {
   administration.hasher = hasher;
   administration.models = tools();
   administration.setup_code = setup_code;
+  administration.registration = values.registration;
+  administration.is_single = values.mode == operating_mode::single;
   admin = supervise<admin_actor>(*system, {.name = "admin"}, [this, administration] {
     auto child = spawn_admin(*system, administration);
     std::lock_guard guard{directory_mutex};
@@ -236,9 +275,12 @@ void node::parts::start_accounts() {
   directory_parts finding;
   finding.reader = reader;
   finding.hasher = hasher;
-  finding.start_user = [this, shared = make_user_parts()](user_id id, user_parent_actor parent) {
-    return spawn_user(*system, id, shared, std::move(parent));
+  finding.start_user = [this, shared = make_user_parts()](user_place place) {
+    return spawn_user(*system, std::move(place), shared);
   };
+  finding.users_awake_max = values.users_awake_max;
+  finding.session_bytes_max = static_cast<int64_t>(values.session_bytes_max);
+  finding.is_single = values.mode == operating_mode::single;
   finding.limits.failures_free = static_cast<int>(values.login_fails_free);
   finding.limits.delay_max = values.login_wait_max_s;
   finding.limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
@@ -278,6 +320,7 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.directory = directory;
   each.admin = admin;
   each.provider = thread.provider;
+  each.is_loopback_only = values.mode == operating_mode::single && address.is_loopback();
   // All edges share one port: the first takes it, the others and restarted ones join.
   auto where = address;
   if (port != 0) where.port = port;
@@ -361,6 +404,7 @@ expected<std::unique_ptr<node>> node::start(const settings& values, node_options
   TRY_DONE(made->parts_->open());
   made->parts_->start_storage();
   made->parts_->start_accounts();
+  if (options.serves) TRY_DONE(made->parts_->check_single());
   if (options.serves) TRY_DONE(made->parts_->start_io());
   return made;
 }
@@ -395,6 +439,9 @@ const secret_text& node::setup_code() const {
 }
 bool node::is_first_start() const {
   return parts_->is_first_start;
+}
+bool node::has_lost_secrets() const {
+  return parts_->has_lost_secrets;
 }
 caf::actor_system& node::system() {
   return *parts_->system;

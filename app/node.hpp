@@ -32,6 +32,8 @@ class node {
   /// What the first registration needs beyond loopback; empty when none is needed.
   const secret_text& setup_code() const;
   bool is_first_start() const;  ///< the secrets were made just now
+  /// They were, beside a database that was sealed with others: keys and logins are void.
+  bool has_lost_secrets() const;
 
   /// Accepts no more, gives running replies up to `patience` to end, then ends them as
   /// interrupted, stores everything and stops. `is_urgent` may be set by another thread: no more

@@ -45,7 +45,15 @@ void print_next_steps(node& running, const settings& values) {
   auto url = url_of(values, running.port());
   std::cout << "Parley " << PARLEY_VERSION << " listens on " << url << ", data in "
             << values.data_dir << "\n";
+  if (running.has_lost_secrets())
+    std::cout << "\nWARNING: secrets.json was missing and has been made anew beside an existing "
+                 "database.\nNo password fits any more, all logins have ended and the API keys of "
+                 "models must be typed again.\nIf you have a copy of the old file, stop the server "
+                 "and put it back; otherwise\nset passwords with: parley user passwd\n";
   auto known = ask_and_wait<login_methods>(running.system(), running.admin(), get_methods{});
+  if (known && !known->needs_password)
+    std::cout << "\nSingle-user mode: no login is needed on this machine. An access token:\n\n"
+              << "  curl -s -X POST " << url << "/api/auth/login\n\n";
   if (known && known->needs_setup) {
     std::string code;
     if (!running.setup_code().empty())
@@ -120,6 +128,9 @@ int serve(const configuration& config) {
     stop_log();
     return report(made.error());
   }
+  if ((*running)->has_lost_secrets())
+    log_warning("secrets.lost", {{"data_dir", values.data_dir},
+                                 {"effect", "passwords, logins and API keys are void"}});
   log_info("node.started", {{"version", PARLEY_VERSION}, {"port", (*running)->port()}});
   print_next_steps(**running, values);
   int signal = 0;

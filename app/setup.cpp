@@ -27,7 +27,7 @@ expected<std::string> make_model(node& on, const patch_of<model_config>& wanted)
   for (const auto& model : known.items)
     if (model.name == wanted.value.name)
       return "the model " + wanted.value.name + " is there already";
-  TRY(auto made, ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted}));
+  TRY(auto made, ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted, {}}));
   return "made the model " + made.name;
 }
 

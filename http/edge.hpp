@@ -62,6 +62,10 @@ class edge : public exchange_sink {
   follower make_follower(const exchange& x, int64_t after, bool stops_on_leave) const;
   const provider_actor& provider() const { return parts_.provider; }
 
+  /// The Idempotency-Key, if there is one, for the exchange's route.
+  expected<std::optional<request_key>> read_key(const exchange& x,
+                                                const parsed_request& request) const;
+
   exchange* find(exchange_key key);
 
  private:

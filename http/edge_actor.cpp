@@ -1,11 +1,14 @@
 #include "http/edge_actor.hpp"
 
+#include "base/crypto.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/text.hpp"
 #include "http/edge.hpp"
 #include "http/errors.hpp"
 #include "http/forwarded.hpp"
 #include "http/guard_head.hpp"
+#include "http/loopback.hpp"
 
 namespace parley::http {
 
@@ -219,6 +222,7 @@ void edge::on(const request_arrived& arrived) {
 }
 
 expected<void> edge::serve(exchange& x, const parsed_request& request) {
+  if (parts_.is_loopback_only) TRY_DONE(check_loopback(x.request.head, reactor_->peer(x.ref)));
   TRY_DONE(check_caller(x, request));
   TRY_DONE(check_rate(x));
   return parts_.routes->handler(x.request.route)(*this, x, request);
@@ -239,6 +243,22 @@ expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
   if (row.min_role == caller_role::admin && claims.role != name_of(role::admin))
     return make_error(errc::forbidden);
   return {};
+}
+
+expected<std::optional<request_key>> edge::read_key(const exchange& x,
+                                                    const parsed_request& request) const {
+  constexpr size_t length_max = 64;
+  auto key = request.header("Idempotency-Key");
+  if (!key) return std::optional<request_key>{};
+  auto is_allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  if (key->empty() || key->size() > length_max ||
+      !std::all_of(key->begin(), key->end(), is_allowed))
+    return make_error(errc::malformed, "idempotency_key",
+                      "An Idempotency-Key has 1 to 64 letters, digits, '_' or '-'.");
+  const auto& row = parts_.routes->table().row(x.request.route);
+  return std::optional<request_key>{
+      request_key{std::string{to_string(row.verb)} + ' ' + std::string{row.pattern}, *key,
+                  hex(sha256(request.body()))}};
 }
 
 expected<void> edge::check_rate(exchange& x) {

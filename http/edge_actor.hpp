@@ -23,6 +23,8 @@ struct edge_parts {
   directory_actor directory;
   admin_actor admin;
   provider_actor provider;  ///< that of the same loop
+  /// Mode `single` on the loopback: who is on this machine needs no password.
+  bool is_loopback_only = false;
 };
 
 /// The port the listener got, or why there is none. Fulfilled once, on the loop.

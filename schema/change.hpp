@@ -104,7 +104,8 @@ struct finish_message {
 };
 PARLEY_INSPECT(finish_message, entry)
 
-/// Idempotency-Key: what a key of a user and route made, with the SHA-256 of the body (hex).
+/// Idempotency-Key: what a key of a user and route made, with the SHA-256 of the body (hex). A key
+/// that is known is errc::conflict, reason `key_known`. One of the ids is set, two by a turn.
 struct remember_key {
   user_id owner_id;
   std::string route;
@@ -112,9 +113,12 @@ struct remember_key {
   std::string body_sha256;
   session_id session;
   message_id message;  ///< the reply
+  model_id model;
+  user_id account;
   instant created_at;
 };
-PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, created_at)
+PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
+               created_at)
 
 using change = caf::variant<create_user, update_user, erase_user, create_login, rotate_login,
                             erase_logins, put_user_settings, put_system_settings, create_model,

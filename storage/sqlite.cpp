@@ -12,7 +12,6 @@ namespace parley::storage {
 
 namespace {
 
-constexpr auto file_name = "parley.db";
 constexpr auto lock_name = "parley.lock";
 
 error file_error(std::string_view doing, const std::filesystem::path& path) {
@@ -37,7 +36,7 @@ error damage_error(const std::filesystem::path& path) {
 }  // namespace
 
 database::database(database_options options)
-    : options_(std::move(options)), path_(options_.directory / file_name) {}
+    : options_(std::move(options)), path_(options_.directory / database_file_name) {}
 
 database::~database() {
   if (lock_fd_ >= 0) ::close(lock_fd_);

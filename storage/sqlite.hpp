@@ -13,6 +13,8 @@
 
 namespace parley::storage {
 
+inline constexpr auto database_file_name = "parley.db";
+
 struct database_options {
   std::filesystem::path directory;
   std::chrono::milliseconds busy_timeout{2000};

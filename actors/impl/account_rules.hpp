@@ -7,6 +7,9 @@
 
 namespace parley {
 
+/// The one account of mode `single`.
+inline constexpr std::string_view single_username = "owner";
+
 /// One text for a wrong password and for a name that nobody has.
 error wrong_credentials();
 /// 401 with a reason of api.md: token_revoked, token_expired, token_invalid, token_spent …

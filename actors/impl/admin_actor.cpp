@@ -18,11 +18,27 @@ void admin_state::load() {
             settings = std::move(loaded.settings);
             models = std::move(loaded.models);
             has_users = loaded.user_count > 0;
+            if (!has_users && parts.is_single) make_owner();
           },
           [this](error& cause) {
             log_error("admin.not_loaded", {{"cause", cause}});
             self->quit(make_error(errc::unavailable));
           });
+}
+
+// Without a password: the edge lets only this machine in until there is one.
+void admin_state::make_owner() {
+  user owner;
+  owner.id = user_id::make();
+  owner.username = single_username;
+  owner.role = role::admin;
+  owner.created_at = owner.updated_at = now();
+  self->request(parts.storage, caf::infinite, commit{{create_user{std::move(owner), true}}})
+      .await([this](const done&) { has_users = true; },
+             [this](error& cause) {
+               log_error("admin.no_owner", {{"cause", cause}});
+               self->quit(make_error(errc::unavailable));
+             });
 }
 
 void admin_state::on(const meet_directory& message) {
@@ -32,7 +48,38 @@ void admin_state::on(const meet_directory& message) {
 // -- Accounts -----------------------------------------------------------------------------------
 
 caf::result<login_methods> admin_state::on(const get_methods&) {
-  return login_methods{settings.registration, !has_users};
+  if (!parts.is_single)
+    return login_methods{is_registration_open() ? registration::open : registration::closed,
+                         !has_users, true};
+  auto held = answers.hold<login_methods>(self);
+  tell_whether_owner_has_password(held.first);
+  return held.second;
+}
+
+void admin_state::tell_whether_owner_has_password(uint64_t key) {
+  auto fail = [this, key](error& cause) { answers.fail<login_methods>(key, std::move(cause)); };
+  auto tell = [this, key](bool needs_password) {
+    answers.deliver<login_methods>(key, {registration::closed, false, needs_password});
+  };
+  self->request(parts.reader, caf::infinite, find_username{std::string{single_username}})
+      .then(
+          [this, tell, fail](const found_user& found) {
+            if (!found.id) return tell(true);
+            self->request(parts.reader, caf::infinite, load_user{*found.id})
+                .then(
+                    [tell](const user_state_loaded& owner) {
+                      tell(!owner.account.password_hash.empty());
+                    },
+                    fail);
+          },
+          fail);
+}
+
+bool admin_state::is_registration_open() const {
+  if (parts.is_single) return false;
+  if (parts.registration != registration_rule::automatic)
+    return parts.registration == registration_rule::open;
+  return settings.registration == registration::open;
 }
 
 expected<void> admin_state::check_setup_code(const secret_text& code) const {
@@ -44,7 +91,7 @@ expected<void> admin_state::check_setup_code(const secret_text& code) const {
 caf::result<login_ticket> admin_state::on(const register_user& message) {
   if (!has_users) {
     TRY_DONE(check_setup_code(message.setup_code));
-  } else if (settings.registration != registration::open) {
+  } else if (!is_registration_open()) {
     return make_error(errc::forbidden, "registration_closed", "Registration is closed.");
   }
   if (!directory) return make_error(errc::unavailable);
@@ -64,7 +111,7 @@ caf::result<login_ticket> admin_state::on(const register_user& message) {
 void admin_state::create_first(uint64_t key, user made, const client& from) {
   auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
   auto is_first = !has_users;
-  if (!is_first && settings.registration != registration::open)
+  if (!is_first && !is_registration_open())
     return fail(make_error(errc::forbidden, "registration_closed", "Registration is closed."));
   made.role = is_first ? role::admin : role::user;
   auto id = made.id;
@@ -90,18 +137,57 @@ void admin_state::open_first_login(uint64_t key, user_id id, const client& from)
 }
 
 caf::result<user> admin_state::on(const make_user& message) {
-  TRY(auto account, make_account(message.account, message.password, now()));
-  account.role = message.role;
   auto held = answers.hold<user>(self);
-  hash<user>(held.first, message.password, [this, key = held.first, account](std::string hashed) {
-    auto made = account;
-    made.password_hash = std::move(hashed);
-    store_then<user>(*this, key, {create_user{made, false}}, [this, account] {
-      has_users = true;
-      return account;
-    });
-  });
+  make_account_once(held.first, std::make_shared<const make_user>(message));
   return held.second;
+}
+
+void admin_state::make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked) {
+  auto make = [this, key, asked] {
+    auto account = make_account(asked->account, asked->password, now());
+    if (!account) return answers.fail<user>(key, std::move(account.error()));
+    account->role = asked->role;
+    account->must_change_password = asked->must_change_password;
+    hash<user>(key, asked->password,
+               [this, key, asked, made = *account](std::string hashed) mutable {
+                 made.password_hash = std::move(hashed);
+                 store_account(key, asked, std::move(made));
+               });
+  };
+  make_once<user>(*this, key, asked->key, make,
+                  [this, key](const remember_key& known) { show_account(key, known.account); });
+}
+
+// Between the look at the key and this commit the password was hashed: another request may have
+// used the key meanwhile, and its account is then the answer.
+void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_user>& asked,
+                                user made) {
+  std::vector<change> changes;
+  if (asked->key) {
+    auto& remembering =
+        caf::get<remember_key>(changes.emplace_back(remembered(*asked->key, now())));
+    remembering.account = made.id;
+  }
+  changes.emplace_back(create_user{made, false});
+  self->request(parts.storage, caf::infinite, commit{std::move(changes)})
+      .await(
+          [this, key, made = shown(made)](const done&) {
+            has_users = true;
+            answers.deliver<user>(key, made);
+          },
+          [this, key, asked](error& cause) {
+            if (is_key_known(cause)) return make_account_once(key, asked);
+            answers.fail<user>(key, std::move(cause));
+          });
+}
+
+void admin_state::show_account(uint64_t key, user_id id) {
+  self->request(parts.reader, caf::infinite, load_user{id})
+      .then(
+          [this, key](const user_state_loaded& loaded) {
+            answers.deliver<user>(key, shown(loaded.account));
+          },
+          [this, key](error& cause) { answers.fail<user>(key, std::move(cause)); });
 }
 
 template <class R>
@@ -118,12 +204,7 @@ caf::result<page_of<user>> admin_state::on(const list_users& message) {
 
 caf::result<user> admin_state::on(const get_user& message) {
   auto held = answers.hold<user>(self);
-  self->request(parts.reader, caf::infinite, load_user{message.id})
-      .then(
-          [this, key = held.first](const user_state_loaded& loaded) {
-            answers.deliver<user>(key, shown(loaded.account));
-          },
-          [this, key = held.first](error& cause) { answers.fail<user>(key, std::move(cause)); });
+  show_account(held.first, message.id);
   return held.second;
 }
 
@@ -142,6 +223,10 @@ caf::result<user> admin_state::on(const change_user& message) {
   return ask_user<user>(message.id, message.change);
 }
 
+caf::result<user> admin_state::on(const reset_password& message) {
+  return ask_user<user>(message.id, message.wanted);
+}
+
 caf::result<done> admin_state::on(const drop_user& message) {
   return ask_user<done>(message.id, remove_account{});
 }
@@ -152,21 +237,14 @@ admin_actor::behavior_type run_admin(admin_actor::stateful_pointer<admin_state> 
                                      const std::shared_ptr<admin_parts>& parts) {
   harden(self);
   self->state.begin(*parts);
-  return {handle<get_methods>(self),
-          handle<register_user>(self),
-          handle<make_user>(self),
-          handle<list_users>(self),
-          handle<get_user>(self),
-          handle<change_user>(self),
-          handle<drop_user>(self),
-          handle<get_system>(self),
-          handle<change_system>(self),
-          handle<find_system_model>(self),
-          handle<list_system_models>(self),
-          handle<add_system_model>(self),
-          handle<change_system_model>(self),
-          handle<drop_system_model>(self),
-          handle<meet_directory>(self)};
+  return {handle<get_methods>(self),       handle<register_user>(self),
+          handle<make_user>(self),         handle<list_users>(self),
+          handle<get_user>(self),          handle<change_user>(self),
+          handle<reset_password>(self),    handle<drop_user>(self),
+          handle<get_system>(self),        handle<change_system>(self),
+          handle<find_system_model>(self), handle<list_system_models>(self),
+          handle<add_system_model>(self),  handle<change_system_model>(self),
+          handle<drop_system_model>(self), handle<meet_directory>(self)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "actors/admin.hpp"
 #include "actors/hasher.hpp"
 #include "actors/impl/model_changes.hpp"
+#include "base/settings.hpp"
 
 namespace parley {
 
@@ -17,6 +18,10 @@ struct admin_parts {
   /// Asked of the first account; empty when the server listens on the loopback alone.
   secret_text setup_code;
   size_t system_models_max = 500;
+  /// The setting; `automatic` leaves it to the system settings.
+  registration_rule registration = registration_rule::automatic;
+  /// Mode `single`: makes the account `owner` where there is none, and no other registers.
+  bool is_single = false;
 };
 
 admin_actor spawn_admin(caf::actor_system& system, admin_parts parts);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/impl/admin_actor.hpp"
+#include "actors/impl/make_once.hpp"
 #include "actors/impl/store_then.hpp"
 
 namespace parley {
@@ -19,6 +20,7 @@ struct admin_state {
   caf::result<page_of<user>> on(const list_users& message);
   caf::result<user> on(const get_user& message);
   caf::result<user> on(const change_user& message);
+  caf::result<user> on(const reset_password& message);
   caf::result<done> on(const drop_user& message);
   void on(const meet_directory& message);
 
@@ -32,6 +34,7 @@ struct admin_state {
   caf::result<done> on(const drop_system_model& message);
 
   const storage_actor& storage() const { return parts.storage; }
+  const reader_actor& reader() const { return parts.reader; }
   instant now() const { return parts.clock->now(); }
 
   admin_actor::pointer self;
@@ -39,6 +42,13 @@ struct admin_state {
 
  private:
   void load();
+  void make_owner();
+  void tell_whether_owner_has_password(uint64_t key);
+  bool is_registration_open() const;
+  void make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked);
+  void store_account(uint64_t key, const std::shared_ptr<const make_user>& asked, user made);
+  void show_account(uint64_t key, user_id id);
+  void make_system_model(uint64_t key, const add_system_model& asked);
   expected<void> check_setup_code(const secret_text& code) const;
   void create_first(uint64_t key, user account, const client& from);
   void open_first_login(uint64_t key, user_id id, const client& from);

@@ -44,11 +44,34 @@ caf::result<model_list> admin_state::on(const list_system_models&) {
 }
 
 caf::result<model_config> admin_state::on(const add_system_model& message) {
+  auto held = answers.hold<model_config>(self);
+  make_once<model_config>(
+      *this, held.first, message.key,
+      [this, key = held.first, message] { make_system_model(key, message); },
+      [this, key = held.first](const remember_key& made) {
+        if (auto* model = find_model_in(models, made.model))
+          answers.deliver<model_config>(key, *model);
+        else
+          answers.fail<model_config>(key, model_gone());
+      });
+  return held.second;
+}
+
+void admin_state::make_system_model(uint64_t key, const add_system_model& asked) {
+  auto fail = [&](error cause) { answers.fail<model_config>(key, std::move(cause)); };
   if (models.size() >= parts.system_models_max)
-    return make_error(errc::quota_exceeded, "models_max", "There are as many models as may be.");
-  TRY(auto model, make_model(message.patch, {}, parts.models, now()));
-  TRY_DONE(check_name_is_free(models, model));
-  return store_then<model_config>(*this, {create_model{model}}, [this, model] {
+    return fail(
+        make_error(errc::quota_exceeded, "models_max", "There are as many models as may be."));
+  auto model = make_model(asked.patch, {}, parts.models, now());
+  if (!model) return fail(std::move(model.error()));
+  if (auto free = check_name_is_free(models, *model); !free) return fail(std::move(free.error()));
+  std::vector<change> changes;
+  if (asked.key) {
+    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*asked.key, now())));
+    remembering.model = model->id;
+  }
+  changes.emplace_back(create_model{*model});
+  store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
     models.push_back(model);
     return model;
   });

@@ -1,10 +1,15 @@
 #include "actors/impl/directory_actor.hpp"
 
+#include <algorithm>
+
 #include "actors/impl/account_rules.hpp"
+#include "base/metrics.hpp"
 
 namespace parley {
 
 namespace {
+
+constexpr std::chrono::seconds awake_check_every{1};
 
 struct directory_state {
   static inline const char* name = "directory";
@@ -15,7 +20,14 @@ struct directory_state {
       caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
   }
 
+  void watch_memory() {
+    users_awake = &metrics().gauge("parley_users_awake", "Users in memory.");
+    session_bytes = &metrics().gauge("parley_session_bytes", "Held by open sessions.");
+    self->delayed_send(self, awake_check_every, awake_check{});
+  }
+
   caf::result<located> on(const locate& message) {
+    TRY_DONE(check_room(message.id));
     auto held = answers.hold<located>(self);
     with_user(message.id, [this, key = held.first](const user_actor& holder) {
       answers.deliver<located>(key, located{holder});
@@ -39,12 +51,34 @@ struct directory_state {
     self->request(parts.reader, caf::infinite, find_username{message.username})
         .then(
             [this, key, asked](const found_user& found) {
-              if (found.id)
+              auto room = found.id ? check_room(*found.id) : expected<void>{caf::unit};
+              if (!room)
+                fail(key, *asked, std::move(room.error()));
+              else if (found.id)
                 ask_user(key, asked, *found.id, retries::one);
               else
                 refuse_unknown(key, asked);
             },
             [this, key, asked](error& cause) { fail(key, *asked, std::move(cause)); });
+    return held.second;
+  }
+
+  caf::result<login_ticket> on(const log_in_alone& message) {
+    if (!parts.is_single)
+      return make_error(errc::unauthenticated, "password_needed",
+                        "Please log in with name and password.");
+    auto held = answers.hold<login_ticket>(self);
+    self->request(parts.reader, caf::infinite, find_username{std::string{single_username}})
+        .then(
+            [this, key = held.first, from = message.from](const found_user& found) {
+              if (!found.id) return answers.fail<login_ticket>(key, wrong_credentials());
+              with_user(*found.id, [this, key, from](const user_actor& holder) {
+                answers.hand_on<login_ticket>(key, holder, open_login{from, true});
+              });
+            },
+            [this, key = held.first](error& cause) {
+              answers.fail<login_ticket>(key, std::move(cause));
+            });
     return held.second;
   }
 
@@ -54,6 +88,28 @@ struct directory_state {
     if (self->clock().now() - found->second.looked_up_at < parts.looked_up_grace) return;
     found->second.is_leaving = true;
     self->send(found->second.holder, sleep_now{});
+  }
+
+  // Both in the order of last use: those who sleep are the ones least likely to be missed.
+  void on(const awake_check&) {
+    self->delayed_send(self, awake_check_every, awake_check{});
+    users_awake->set(static_cast<int64_t>(users.size()));
+    int64_t bytes = 0;
+    for (const auto& [id, entry] : users) bytes += entry.gauge->session_bytes;
+    session_bytes->set(bytes);
+    // A sixteenth is kept free, so that who comes next need not wait for a sleeper.
+    auto crowd = users.size() + parts.users_awake_max / 16;
+    auto over = crowd > parts.users_awake_max ? crowd - parts.users_awake_max : 0;
+    if (over == 0 && bytes <= parts.session_bytes_max) return;
+    auto excess = bytes - parts.session_bytes_max;
+    for (auto* entry : by_last_use()) {
+      if (over == 0 && excess <= 0) return;
+      auto frees = entry->gauge->idle_session_bytes.load();
+      if (over == 0 && frees == 0) continue;
+      self->send(entry->holder, rest{});
+      excess -= frees;
+      if (over > 0) --over;
+    }
   }
 
   void on_down(const caf::down_msg& down) {
@@ -76,19 +132,40 @@ struct directory_state {
 
   struct entry {
     user_actor holder;
+    std::shared_ptr<user_gauge> gauge;
     caf::actor_clock::time_point looked_up_at;
     bool is_leaving = false;            ///< was told sleep_now
     std::vector<continuation> waiting;  ///< for the successor of one that leaves
   };
 
+  expected<void> check_room(user_id id) const {
+    if (users.size() < parts.users_awake_max || users.count(id) != 0) return caf::unit;
+    error_detail detail;
+    detail.reason = "users_awake_max";
+    detail.retry_after_s = 1;
+    return make_error(errc::unavailable, "Too many users are active now.", std::move(detail));
+  }
+
+  std::vector<entry*> by_last_use() {
+    std::vector<std::pair<int64_t, entry*>> order;
+    for (auto& [id, each] : users)
+      if (!each.is_leaving) order.emplace_back(each.gauge->last_used.load(), &each);
+    std::sort(order.begin(), order.end());
+    std::vector<entry*> result;
+    result.reserve(order.size());
+    for (auto& [used, each] : order) result.push_back(each);
+    return result;
+  }
+
   /// Calls `next` with the one USER of this id, now or when its predecessor is down.
   void with_user(user_id id, continuation next) {
     auto found = users.find(id);
     if (found == users.end()) {
-      auto holder = parts.start_user(id, caf::actor_cast<user_parent_actor>(self));
+      auto gauge = std::make_shared<user_gauge>();
+      auto holder = parts.start_user({id, caf::actor_cast<user_parent_actor>(self), gauge});
       self->monitor(holder);
       ids[holder.address().id()] = id;
-      found = users.emplace(id, entry{std::move(holder), {}, false, {}}).first;
+      found = users.emplace(id, entry{std::move(holder), std::move(gauge), {}, false, {}}).first;
     }
     found->second.looked_up_at = self->clock().now();
     if (found->second.is_leaving)
@@ -137,6 +214,8 @@ struct directory_state {
   std::unordered_map<user_id, entry> users;
   std::unordered_map<caf::actor_id, user_id> ids;
   held_answers answers;
+  metric_gauge* users_awake = nullptr;
+  metric_gauge* session_bytes = nullptr;
 };
 
 directory_actor::behavior_type run_directory(
@@ -146,7 +225,9 @@ directory_actor::behavior_type run_directory(
   self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
   self->state.parts = *parts;
   self->state.limits = login_limits{parts->limits};
-  return {handle<locate>(self), handle<log_in_by_name>(self), handle<user_idle>(self)};
+  self->state.watch_memory();
+  return {handle<locate>(self), handle<log_in_by_name>(self), handle<log_in_alone>(self),
+          handle<user_idle>(self), handle<awake_check>(self)};
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
       handle<leave_reply>(self),       handle<stop_reply>(self),   handle<change_session>(self),
       handle<drop_session>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
       handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
-      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<sleep_now>(self),
+      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<rest>(self),
+      handle<sleep_now>(self),
   };
 }
 
@@ -68,6 +69,7 @@ void session_state::load() {
 void session_state::take(const session_loaded& loaded) {
   header_ = loaded.header;
   messages_ = loaded.messages;
+  tell_weight();
   schedule_check();
   mend_interrupted();
 }
@@ -81,6 +83,15 @@ error session_state::refuse_absent() {
 
 void session_state::tell_idle() {
   self_->send(parts_.parent, session_idle{parts_.id, seen_});
+}
+
+// The headers are what grows; the rest is much the same for all.
+void session_state::tell_weight() {
+  constexpr size_t fixed_bytes = 4096;
+  auto bytes = fixed_bytes + messages_.capacity() * sizeof(message_header) +
+               (header_.system_prompt ? header_.system_prompt->size() : 0);
+  if (std::exchange(weight_, bytes) != bytes)
+    self_->send(parts_.parent, session_weighs{parts_.id, static_cast<int64_t>(bytes)});
 }
 
 void session_state::end() {
@@ -140,6 +151,10 @@ void session_state::on(const idle_check&) {
   if (is_gone_ || (is_idle() && self_->clock().now() - last_used_ >= parts_.limits.idle_max))
     tell_idle();
   schedule_check();
+}
+
+void session_state::on(const rest&) {
+  if (is_idle()) tell_idle();
 }
 
 void session_state::on(const sleep_now&) {

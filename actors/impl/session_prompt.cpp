@@ -1,5 +1,6 @@
 // What is sent to the model and what is stored before it: SESSION's part of a turn between the
 // draft and the commit (docs/house.md, "A turn").
+#include "actors/impl/make_once.hpp"
 #include "actors/impl/session_state.hpp"
 #include "base/text.hpp"
 
@@ -209,10 +210,12 @@ void session_state::dispatch(reply& running, const model_config& model,
     stored.changes.emplace_back(update_session{header});
   stored.changes.emplace_back(create_message{asked});
   stored.changes.emplace_back(create_message{running.row});
-  if (running.key)
-    stored.changes.emplace_back(remember_key{parts_.owner, running.key->route, running.key->key,
-                                             running.key->body_sha256, parts_.id, running.id(),
-                                             asked.created_at});
+  if (running.key) {
+    auto made = remembered({parts_.owner, *running.key}, asked.created_at);
+    made.session = parts_.id;
+    made.message = running.id();
+    stored.changes.emplace_back(std::move(made));
+  }
   running.at = reply::phase::storing;
   asked.parts.clear();
   commit_record(std::move(stored), std::move(header),

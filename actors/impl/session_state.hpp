@@ -84,6 +84,7 @@ class session_state {
   void on(const reply_tick& tick);
   void on(const checkpoint_lost& lost);
   void on(const idle_check& check);
+  void on(const rest& short_of_memory);
   void on(const sleep_now& sleep);
 
  private:
@@ -93,6 +94,7 @@ class session_state {
   bool is_absent() const { return is_dropping_ || is_gone_; }
   error refuse_absent();
   void tell_idle();
+  void tell_weight();
   void end();
   void on_down(const caf::down_msg& down);
   void end_with_parent();
@@ -173,6 +175,7 @@ class session_state {
   bool is_saving_ = false;
   held_answers answers_;
   uint64_t seen_ = 0;  ///< messages from USER
+  size_t weight_ = 0;  ///< bytes, as USER was told
   std::optional<caf::actor_clock::time_point> check_due_;
   caf::actor_clock::time_point last_used_{};
 };

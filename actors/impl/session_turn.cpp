@@ -90,6 +90,7 @@ void session_state::on_stored(reply& running, const message& asked) {
                        message_status::complete, static_cast<int32_t>(asked.tokens.count)});
   messages_.push_back(
       {running.id(), asked.id, message_role::assistant, message_status::streaming, 0});
+  tell_weight();
   running.at = reply::phase::streaming;
   show(running);
   if (running.ending) finish(running, *std::exchange(running.ending, std::nullopt));
@@ -285,6 +286,8 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   }
   note_row(running.row);
   running.log.finish(status, std::move(shown));
+  // Before `done` is seen: whoever answers it at once finds the turn counted as over.
+  self_->send(parts_.parent, turn_ended{parts_.id});
   for (auto& stopper : std::exchange(running.stoppers, {})) {
     if (fault)
       stopper.fail(fault);
@@ -294,7 +297,6 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   serve(running);
   if (fault) unsaved_.push_back(std::exchange(running.row, {}));
   running.row = {};
-  self_->send(parts_.parent, turn_ended{parts_.id});
   schedule_check();
 }
 

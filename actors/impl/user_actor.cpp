@@ -10,12 +10,12 @@ user_state::~user_state() {
     caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
 }
 
-void user_state::begin(user_id user, std::shared_ptr<const user_parts> given,
-                       user_parent_actor above) {
-  id = user;
+void user_state::begin(user_place place, std::shared_ptr<const user_parts> given) {
+  id = place.id;
   parts = std::move(given);
-  parent = std::move(above);
-  last_used = self->clock().now();
+  parent = std::move(place.parent);
+  gauge = std::move(place.gauge);
+  touch();
   load();
   self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
 }
@@ -55,7 +55,7 @@ expected<void> user_state::check_present() const {
 expected<void> user_state::check_caller(const caller& who, while_password_must_change rule) {
   if (fault)
     return code_of(fault) == errc::not_found ? refused_token("token_revoked") : error{fault};
-  last_used = self->clock().now();
+  touch();
   auto* entry = find_login(who.login);
   if (who.user != id || entry == nullptr || who.version != account.token_version)
     return refused_token("token_revoked");
@@ -64,16 +64,30 @@ expected<void> user_state::check_caller(const caller& who, while_password_must_c
   if (who.needs == role::admin && account.role != role::admin)
     return make_error(errc::forbidden, "role_needed", "This is for administrators.");
   if (account.must_change_password && rule == while_password_must_change::refused)
-    return make_error(errc::forbidden, "must_change_password",
+    return make_error(errc::forbidden, "password_change_needed",
                       "Please choose a new password first.");
   return caf::unit;
 }
 
+void user_state::touch() {
+  last_used = self->clock().now();
+  gauge->last_used = last_used.time_since_epoch().count();
+}
+
+bool user_state::is_idle() const {
+  return !is_ending && sessions.empty() && answers.size() == 0;
+}
+
 void user_state::on(const idle_check&) {
   self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
-  auto is_idle = self->clock().now() - last_used >= parts->limits.idle_max;
-  if (is_idle && !is_ending && sessions.empty() && answers.size() == 0)
-    self->send(parent, user_idle{id});
+  auto is_due = self->clock().now() - last_used >= parts->limits.idle_max;
+  if (is_due && is_idle()) self->send(parent, user_idle{id});
+}
+
+void user_state::on(const rest& message) {
+  for (const auto& [session, entry] : sessions)
+    if (entry.running == 0) self->send(entry.holder, message);
+  if (is_idle()) self->send(parent, user_idle{id});
 }
 
 // Comes twice: from DIRECTORY, and from the actor itself behind all that waited then. What comes
@@ -86,31 +100,33 @@ void user_state::on(const sleep_now&) {
 
 namespace {
 
-user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self, user_id id,
-                                   const std::shared_ptr<const user_parts>& parts,
-                                   const user_parent_actor& parent) {
+user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self,
+                                   const std::shared_ptr<user_place>& place,
+                                   const std::shared_ptr<const user_parts>& parts) {
   harden(self);
   self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
-  self->state.begin(id, parts, parent);
-  return {handle<log_in>(self),          handle<open_login>(self),    handle<refresh_login>(self),
-          handle<admit>(self),           handle<log_out>(self),       handle<list_logins>(self),
-          handle<end_login>(self),       handle<get_account>(self),   handle<change_account>(self),
-          handle<change_password>(self), handle<leave>(self),         handle<alter_account>(self),
-          handle<remove_account>(self),  handle<get_settings>(self),  handle<change_settings>(self),
-          handle<list_models>(self),     handle<get_model>(self),     handle<add_model>(self),
-          handle<change_model>(self),    handle<drop_model>(self),    handle<add_session>(self),
-          handle<list_sessions>(self),   handle<get_session>(self),   handle<patch_session>(self),
-          handle<remove_session>(self),  handle<list_messages>(self), handle<get_message>(self),
-          handle<post_message>(self),    handle<join_reply>(self),    handle<stop_turn>(self),
-          handle<find_model>(self),      handle<session_idle>(self),  handle<turn_ended>(self),
+  self->state.begin(*place, parts);
+  return {handle<log_in>(self),          handle<open_login>(self),     handle<refresh_login>(self),
+          handle<admit>(self),           handle<log_out>(self),        handle<list_logins>(self),
+          handle<end_login>(self),       handle<get_account>(self),    handle<change_account>(self),
+          handle<change_password>(self), handle<leave>(self),          handle<alter_account>(self),
+          handle<set_password>(self),    handle<remove_account>(self), handle<get_settings>(self),
+          handle<change_settings>(self), handle<list_models>(self),    handle<get_model>(self),
+          handle<add_model>(self),       handle<change_model>(self),   handle<drop_model>(self),
+          handle<add_session>(self),     handle<list_sessions>(self),  handle<get_session>(self),
+          handle<patch_session>(self),   handle<remove_session>(self), handle<list_messages>(self),
+          handle<get_message>(self),     handle<post_message>(self),   handle<join_reply>(self),
+          handle<stop_turn>(self),       handle<find_model>(self),     handle<session_idle>(self),
+          handle<turn_ended>(self),      handle<session_weighs>(self), handle<rest>(self),
           handle<idle_check>(self),      handle<sleep_now>(self)};
 }
 
 }  // namespace
 
-user_actor spawn_user(caf::actor_system& system, user_id id,
-                      std::shared_ptr<const user_parts> parts, user_parent_actor parent) {
-  return system.spawn(run_user, id, std::move(parts), std::move(parent));
+user_actor spawn_user(caf::actor_system& system, user_place place,
+                      std::shared_ptr<const user_parts> parts) {
+  // Shared because CAF copies what it hands to an actor's function.
+  return system.spawn(run_user, std::make_shared<user_place>(std::move(place)), std::move(parts));
 }
 
 }  // namespace parley

@@ -7,6 +7,7 @@
 
 #include "actors/hasher.hpp"
 #include "actors/impl/model_changes.hpp"
+#include "actors/impl/user_gauge.hpp"
 #include "actors/user.hpp"
 #include "base/clock.hpp"
 #include "base/signed_token.hpp"
@@ -39,14 +40,23 @@ struct user_parts {
   hasher_actor hasher;
   system_models_actor system_models;
   session_factory start_session;
+  /// Why no turn should be begun: the database does not take it. Empty when it does, or unset.
+  /// Asked at each turn, so it must not block (docs/decisions/0007-storage-health.md).
+  std::function<error()> storage_fault;
   model_tools models;
   const token_signer* signer = nullptr;
   const wall_clock* clock = &system_wall_clock();
   user_limits limits;
 };
 
-/// `parts` is shared by all USER actors: each costs a pointer instead of a copy.
-user_actor spawn_user(caf::actor_system& system, user_id id,
-                      std::shared_ptr<const user_parts> parts, user_parent_actor parent);
+/// What one USER is made of. `parts` is shared by all of them: each costs a pointer, no copy.
+struct user_place {
+  user_id id;
+  user_parent_actor parent;
+  std::shared_ptr<user_gauge> gauge;  ///< never null
+};
+
+user_actor spawn_user(caf::actor_system& system, user_place place,
+                      std::shared_ptr<const user_parts> parts);
 
 }  // namespace parley

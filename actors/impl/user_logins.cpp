@@ -30,7 +30,7 @@ error disabled() {
 caf::result<login_ticket> user_state::on(const log_in& message) {
   // An account that has just gone takes as long as one whose password is wrong.
   if (fault && code_of(fault) != errc::not_found) return fault;
-  last_used = self->clock().now();
+  touch();
   auto verified = fault ? std::string{} : account.password_hash;
   auto held = answers.hold<login_ticket>(self);
   self->request(parts->hasher, caf::infinite, verify_password{message.password, verified})
@@ -59,7 +59,10 @@ void user_state::finish_log_in(uint64_t key, const client& from, const proven_pa
 caf::result<login_ticket> user_state::on(const open_login& message) {
   TRY_DONE(check_present());
   if (account.status != user_status::active) return disabled();
-  last_used = self->clock().now();
+  if (message.only_without_password && !account.password_hash.empty())
+    return make_error(errc::unauthenticated, "password_needed",
+                      "Please log in with name and password.");
+  touch();
   auto held = answers.hold<login_ticket>(self);
   open(held.first, account, message.from);
   return held.second;
@@ -124,7 +127,7 @@ caf::result<login_ticket> user_state::on(const refresh_login& message) {
     if (code_of(fault) == errc::not_found) return refused_token("token_invalid");
     return fault;
   }
-  last_used = self->clock().now();
+  touch();
   auto held_by = [&](const login& entry) { return entry.refresh_hash == message.token_hash; };
   auto found = std::find_if(logins.begin(), logins.end(), held_by);
   if (found == logins.end()) {
@@ -197,7 +200,7 @@ caf::result<done> user_state::on(const log_out& message) {
 }
 
 caf::result<login_list> user_state::on(const list_logins& message) {
-  TRY_DONE(check_caller(message.who));
+  TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
   login_list list;
   for (const auto& entry : logins)
     if (entry.expires_at > now()) list.items.push_back(shown(entry));
@@ -205,7 +208,7 @@ caf::result<login_list> user_state::on(const list_logins& message) {
 }
 
 caf::result<done> user_state::on(const end_login& message) {
-  TRY_DONE(check_caller(message.who));
+  TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
   if (find_login(message.login) == nullptr) return make_error(errc::not_found);
   return erase_login(message.login);
 }
@@ -223,10 +226,15 @@ caf::result<done> user_state::on(const change_password& message) {
         static_cast<uint32_t>(whole_seconds(parts->limits.wrong_password_pause - since) + 1);
     return make_error(errc::rate_limited, "Too many wrong passwords.", std::move(detail));
   }
-  ++wrong_passwords;  // until it proves right: parallel guesses count as well
-  last_wrong_password = now();
   auto held = answers.hold<done>(self);
   password_change wanted{message.who.login, account.token_version, message.next};
+  // The account of mode `single` has none at first: nothing is to be proved.
+  if (account.password_hash.empty()) {
+    hash_next(held.first, wanted);
+    return held.second;
+  }
+  ++wrong_passwords;  // until it proves right: parallel guesses count as well
+  last_wrong_password = now();
   self->request(parts->hasher, caf::infinite,
                 verify_password{message.current, account.password_hash})
       .then(
@@ -242,6 +250,31 @@ caf::result<done> user_state::on(const change_password& message) {
             --wrong_passwords;
             answers.fail<done>(key, std::move(cause));
           });
+  return held.second;
+}
+
+caf::result<user> user_state::on(const set_password& message) {
+  TRY_DONE(check_present());
+  TRY_DONE(check_new_password(message.password, account.username, "/password"));
+  auto held = answers.hold<user>(self);
+  self->request(parts->hasher, caf::infinite, hash_password{message.password})
+      .then(
+          [this, key = held.first, must_change = message.must_change](hashed_password& hashed) {
+            if (fault) return answers.fail<user>(key, fault);
+            auto changed = account;
+            changed.password_hash = std::move(hashed.hash);
+            changed.must_change_password = must_change;
+            ++changed.token_version;
+            ++changed.version;
+            changed.updated_at = now();
+            store_then<user>(*this, key, {update_user{changed}, erase_logins{id, {}, {}}},
+                             [this, changed] {
+                               account = changed;
+                               forget_logins([](const login&) { return true; });
+                               return shown(account);
+                             });
+          },
+          [this, key = held.first](error& cause) { answers.fail<user>(key, std::move(cause)); });
   return held.second;
 }
 

@@ -47,14 +47,42 @@ caf::result<model_config> user_state::on(const get_model& message) {
 
 caf::result<model_config> user_state::on(const add_model& message) {
   TRY_DONE(check_caller(message.who));
+  auto held = answers.hold<model_config>(self);
+  make_once<model_config>(
+      *this, held.first, own(message.key),
+      [this, key = held.first, message] { make_personal_model(key, message); },
+      [this, key = held.first](const remember_key& made) {
+        if (auto* model = find_model_in(models, made.model))
+          answers.deliver<model_config>(key, *model);
+        else
+          answers.fail<model_config>(key, model_gone());
+      });
+  return held.second;
+}
+
+void user_state::make_personal_model(uint64_t key, const add_model& asked) {
+  auto fail = [&](error cause) { answers.fail<model_config>(key, std::move(cause)); };
   if (models.size() >= parts->limits.models_max)
-    return make_error(errc::quota_exceeded, "models_max", "You have as many models as you may.");
-  TRY(auto model, make_model(message.patch, {id, is_admin()}, parts->models, now()));
-  TRY_DONE(check_name_is_free(models, model));
-  return store_then<model_config>(*this, {create_model{model}}, [this, model] {
+    return fail(
+        make_error(errc::quota_exceeded, "models_max", "You have as many models as you may."));
+  auto model = make_model(asked.patch, {id, is_admin()}, parts->models, now());
+  if (!model) return fail(std::move(model.error()));
+  if (auto free = check_name_is_free(models, *model); !free) return fail(std::move(free.error()));
+  std::vector<change> changes;
+  if (auto named = own(asked.key)) {
+    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
+    remembering.model = model->id;
+  }
+  changes.emplace_back(create_model{*model});
+  store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
     models.push_back(model);
     return model;
   });
+}
+
+std::optional<owned_key> user_state::own(const std::optional<request_key>& key) const {
+  if (!key) return std::nullopt;
+  return owned_key{id, *key};
 }
 
 caf::result<model_config> user_state::on(const change_model& message) {

@@ -10,11 +10,6 @@ std::string key_name(const request_key& key) {
   return key.route + ' ' + key.key;
 }
 
-error key_mismatch() {
-  return make_error(errc::invalid_input, "idempotency_mismatch",
-                    "This Idempotency-Key was used with another body.");
-}
-
 error too_many_sessions() {
   return make_error(errc::quota_exceeded, "sessions_max", "You have as many chats as you may.");
 }
@@ -51,11 +46,23 @@ void user_state::give_back(open_session& entry) {
   running -= std::exchange(entry.running, 0);
 }
 
+void user_state::read_gauge() {
+  int64_t all = 0;
+  int64_t idle = 0;
+  for (const auto& [session, entry] : sessions) {
+    all += entry.bytes;
+    if (entry.running == 0) idle += entry.bytes;
+  }
+  gauge->session_bytes = all;
+  gauge->idle_session_bytes = idle;
+}
+
 void user_state::close_session(session_id closed) {
   auto found = sessions.find(closed);
   if (found == sessions.end()) return;
   give_back(found->second);
   sessions.erase(found);
+  read_gauge();
 }
 
 void user_state::on_down(const caf::down_msg& down) {
@@ -78,20 +85,46 @@ void user_state::on(const turn_ended& message) {
   if (found == sessions.end() || found->second.running == 0) return;
   --found->second.running;
   --running;
+  read_gauge();
+}
+
+void user_state::on(const session_weighs& message) {
+  auto found = sessions.find(message.session);
+  if (found == sessions.end()) return;
+  found->second.bytes = message.bytes;
+  read_gauge();
 }
 
 // -- Records ------------------------------------------------------------------------------------
 
 caf::result<session> user_state::on(const add_session& message) {
   TRY_DONE(check_caller(message.who));
-  if (session_count >= parts->limits.sessions_max) return too_many_sessions();
+  auto held = answers.hold<session>(self);
+  make_once<session>(
+      *this, held.first, own(message.key),
+      [this, key = held.first, message] { make_session(key, message); },
+      [this, key = held.first](const remember_key& made) {
+        answers.hand_on<session>(key, parts->reader, read_session{id, made.session});
+      });
+  return held.second;
+}
+
+void user_state::make_session(uint64_t key, const add_session& asked) {
+  if (session_count >= parts->limits.sessions_max)
+    return answers.fail<session>(key, too_many_sessions());
   session header;
-  message.patch.apply_to(header);
+  asked.patch.apply_to(header);
   header.id = session_id::make();
   header.owner_id = id;
   header.created_at = header.updated_at = now();
   if (!header.title.empty()) header.title_source = title_source::user;
-  return store_then<session>(*this, {create_session{header}}, [this, header] {
+  std::vector<change> changes;
+  if (auto named = own(asked.key)) {
+    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
+    remembering.session = header.id;
+  }
+  changes.emplace_back(create_session{header});
+  store_then<session>(*this, key, std::move(changes), [this, header] {
     ++session_count;
     return header;
   });
@@ -148,25 +181,14 @@ caf::result<reply_ticket> user_state::on(const post_message& asked) {
   auto held = answers.hold<reply_ticket>(self);
   auto key = held.first;
   // Shared, so that megabytes of images are copied once, however many steps it takes.
-  auto kept = std::make_shared<post_message>(asked);
-  if (!kept->turn.key) {
-    start(key, kept);
-    return held.second;
-  }
-  self->request(parts->reader, caf::infinite,
-                find_key{id, kept->turn.key->route, kept->turn.key->key})
-      .then(
-          [this, key, kept](const known_key& known) {
-            // Its login may have ended meanwhile, and nobody would end the stream any more.
-            if (auto admitted = check_caller(kept->who); !admitted)
-              answers.fail<reply_ticket>(key, std::move(admitted.error()));
-            else if (known.made)
-              repeat(key, *kept, *known.made);
-            else
-              start(key, kept);
-          },
-          [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
+  start_again(key, std::make_shared<post_message>(asked));
   return held.second;
+}
+
+void user_state::start_again(uint64_t key, const std::shared_ptr<post_message>& asked) {
+  make_once<reply_ticket>(
+      *this, key, own(asked->turn.key), [this, key, asked] { start(key, asked); },
+      [this, key, asked](const remember_key& made) { repeat(key, *asked, made); });
 }
 
 void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked) {
@@ -179,6 +201,8 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
       return start_in(key, found->second.session, std::move(turn));
     }
   }
+  // Before the call: an upstream is not asked for what can't be stored.
+  if (auto cause = parts->storage_fault ? parts->storage_fault() : error{}) return fail(cause);
   if (running >= parts->limits.streams_max) {
     error_detail detail;
     detail.reason = "streams_max";
@@ -187,11 +211,7 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   }
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
   if (session_count >= parts->limits.sessions_max) return fail(too_many_sessions());
-  session fresh;
-  fresh.id = session_id::make();
-  fresh.owner_id = id;
-  fresh.created_at = fresh.updated_at = now();
-  start_first(key, std::move(fresh), std::move(turn));
+  start_first(key, asked);
 }
 
 void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
@@ -200,11 +220,18 @@ void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
   ++(*entry)->sent;
   ++(*entry)->running;
   ++running;
+  read_gauge();
   answers.hand_on<reply_ticket>(key, (*entry)->holder, std::move(turn));
 }
 
 // USER hears of the outcome itself: a session that was stored counts, another one is no more.
-void user_state::start_first(uint64_t key, session fresh, start_turn turn) {
+void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& asked) {
+  session fresh;
+  fresh.id = session_id::make();
+  fresh.owner_id = id;
+  fresh.created_at = fresh.updated_at = now();
+  // With a key it may have to be sent again.
+  auto turn = asked->turn.key ? asked->turn : std::move(asked->turn);
   auto target = fresh.id;
   auto entry = reach(target, std::move(fresh));
   if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
@@ -224,19 +251,19 @@ void user_state::start_first(uint64_t key, session fresh, start_turn turn) {
             first_turns.erase(first_key);
             answers.deliver<reply_ticket>(key, std::move(ticket));
           },
-          [this, key, first_key, target, holder](error& cause) {
+          [this, key, asked, first_key, target, holder](error& cause) {
             first_turns.erase(first_key);
             --session_count;
             close_session(target);
             self->send_exit(holder, caf::exit_reason::user_shutdown);
+            // Another request with this key has come first, by whatever way: its result counts.
+            if (is_key_known(cause)) return start_again(key, asked);
             answers.fail<reply_ticket>(key, std::move(cause));
           });
 }
 
 /// The key made a reply before: that one is followed, or only named if nobody wants to follow.
 void user_state::repeat(uint64_t key, const post_message& asked, const remember_key& made) {
-  if (made.body_sha256 != asked.turn.key->body_sha256)
-    return answers.fail<reply_ticket>(key, key_mismatch());
   if (asked.turn.follow)
     return hand_to_session(key, made.session, {made.message, *asked.turn.follow});
   self->request(parts->reader, caf::infinite, read_message{id, made.session, made.message})

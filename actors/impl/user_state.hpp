@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/impl/account_rules.hpp"
+#include "actors/impl/make_once.hpp"
 #include "actors/impl/store_then.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "base/refresh_token.hpp"
@@ -17,7 +18,7 @@ struct user_state {
   explicit user_state(user_actor::pointer actor) : self(actor) {}
   ~user_state();
 
-  void begin(user_id user, std::shared_ptr<const user_parts> given, user_parent_actor above);
+  void begin(user_place place, std::shared_ptr<const user_parts> given);
 
   // user_logins.cpp
   caf::result<login_ticket> on(const log_in& message);
@@ -27,6 +28,7 @@ struct user_state {
   caf::result<login_list> on(const list_logins& message);
   caf::result<done> on(const end_login& message);
   caf::result<done> on(const change_password& message);
+  caf::result<user> on(const set_password& message);
 
   // user_account.cpp
   caf::result<done> on(const admit& message);
@@ -59,13 +61,16 @@ struct user_state {
   caf::result<done> on(const stop_turn& asked);
   void on(const session_idle& message);
   void on(const turn_ended& message);
+  void on(const session_weighs& message);
   void on_down(const caf::down_msg& down);
 
   // user_actor.cpp
   void on(const idle_check& message);
+  void on(const rest& message);
   void on(const sleep_now& message);
 
   const storage_actor& storage() const { return parts->storage; }
+  const reader_actor& reader() const { return parts->reader; }
   instant now() const { return parts->clock->now(); }
 
   user_actor::pointer self;
@@ -76,6 +81,7 @@ struct user_state {
     session_actor holder;
     uint64_t sent = 0;  ///< messages, for the handshake of session_idle
     int running = 0;    ///< turns granted
+    int64_t bytes = 0;  ///< as it says
   };
   /// A first turn on its way to a session that is not stored yet.
   struct first_turn {
@@ -96,6 +102,8 @@ struct user_state {
 
   // user_actor.cpp
   void load();
+  void touch();
+  bool is_idle() const;
   /// Ends as soon as what waits has its answer; with a delay what comes until then as well.
   void end_after(std::chrono::milliseconds delay);
   expected<void> check_present() const;
@@ -121,6 +129,8 @@ struct user_state {
   // user_models.cpp
   bool is_admin() const;
   model_config judged(model_config model) const;
+  void make_personal_model(uint64_t key, const add_model& asked);
+  std::optional<owned_key> own(const std::optional<request_key>& key) const;
   void find_default_model(uint64_t key);
   void find_only_model(uint64_t key, error otherwise);
 
@@ -129,15 +139,19 @@ struct user_state {
   void tell_sessions(const end_streams& message);
   void give_back(open_session& entry);
   void close_session(session_id closed);
+  void read_gauge();
+  void make_session(uint64_t key, const add_session& asked);
   void start(uint64_t key, const std::shared_ptr<post_message>& asked);
+  void start_again(uint64_t key, const std::shared_ptr<post_message>& asked);
   void start_in(uint64_t key, session_id target, start_turn turn);
-  void start_first(uint64_t key, session fresh, start_turn turn);
+  void start_first(uint64_t key, const std::shared_ptr<post_message>& asked);
   void repeat(uint64_t key, const post_message& asked, const remember_key& made);
   void hand_to_session(uint64_t key, session_id target, follow_reply question);
 
   user_id id;
   std::shared_ptr<const user_parts> parts;
   user_parent_actor parent;
+  std::shared_ptr<user_gauge> gauge;
 
   error fault;  ///< why there is no account here: absent, or not loaded
   bool is_ending = false;

@@ -75,6 +75,7 @@ expected<void> auth_methods(edge& at, exchange& x, const parsed_request&) {
         json.member("mode", values.mode == operating_mode::single ? "single" : "multi");
         json.member("registration", name_of(known.registration));
         json.member("setupRequired", known.needs_setup);
+        json.member("passwordRequired", known.needs_password);
         json.key("passwordRules").begin_object().member("lengthMin", 8).member("lengthMax", 128);
         json.end_object().key("providers").begin_array().end_array().end_object();
         return json_answer(200, std::move(body));
@@ -85,9 +86,7 @@ expected<void> auth_methods(edge& at, exchange& x, const parsed_request&) {
 expected<void> register_account(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<register_body>(request, use::in_create));
   register_user message;
-  message.account.set(&user::username, body.value.username);
-  message.account.set(&user::display_name, body.value.display_name);
-  message.account.set(&user::email, body.value.email);
+  message.account = account_in(body.value);
   message.password = body.value.password;
   message.setup_code = body.value.setup_code;
   message.from = x.from();
@@ -100,12 +99,20 @@ expected<void> register_account(edge& at, exchange& x, const parsed_request& req
 }
 
 expected<void> log_in(edge& at, exchange& x, const parsed_request& request) {
+  auto render = [cookie = is_browser(request),
+                 secure = is_secure(request)](const login_ticket& ticket) {
+    return ticket_answer(200, ticket, cookie, secure);
+  };
+  // The one account of mode `single` needs no words, as long as it has no password.
+  auto is_single = at.values().mode == operating_mode::single;
+  if (is_single && (request.body().empty() || request.body() == "{}")) {
+    at.ask_actor<login_ticket>(x, at.directory(), log_in_alone{x.from()}, render);
+    return {};
+  }
   TRY(auto body, read_body<login_body>(request, use::in_create));
-  at.ask_actor<login_ticket>(
-      x, at.directory(), log_in_by_name{body.value.username, body.value.password, x.from()},
-      [cookie = is_browser(request), secure = is_secure(request)](const login_ticket& ticket) {
-        return ticket_answer(200, ticket, cookie, secure);
-      });
+  at.ask_actor<login_ticket>(x, at.directory(),
+                             log_in_by_name{body.value.username, body.value.password, x.from()},
+                             render);
   return {};
 }
 

@@ -1,8 +1,6 @@
 // Turns: say something, follow the reply, stop it.
 #include <charconv>
 
-#include "base/crypto.hpp"
-#include "base/text.hpp"
 #include "http/edge.hpp"
 #include "http/routes/routes.hpp"
 #include "schema/requests.hpp"
@@ -56,19 +54,6 @@ expected<std::vector<part>> parts_of(chat_body& body, size_t bytes_max) {
   return parts;
 }
 
-expected<std::optional<request_key>> read_key(const parsed_request& request) {
-  constexpr size_t length_max = 64;
-  auto key = request.header("Idempotency-Key");
-  if (!key) return std::optional<request_key>{};
-  auto is_allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
-  if (key->empty() || key->size() > length_max ||
-      !std::all_of(key->begin(), key->end(), is_allowed))
-    return make_error(errc::malformed, "idempotency_key",
-                      "An Idempotency-Key has 1 to 64 letters, digits, '_' or '-'.");
-  return std::optional<request_key>{
-      request_key{"POST /api/chat/stream", *key, hex(sha256(request.body()))}};
-}
-
 }  // namespace
 
 expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
@@ -81,7 +66,7 @@ expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
   auto& turn = message.turn;
   TRY(auto parts, parts_of(body.value, at.values().message_bytes_max));
   turn.content = {std::move(parts), body.value.parent_id, body.value.model_id, body.value.params};
-  TRY(auto key, read_key(request));
+  TRY(auto key, at.read_key(x, request));
   turn.key = std::move(key);
   turn.provider = at.provider();
   auto accept = request.header("Accept").value_or("");

@@ -24,13 +24,15 @@ expected<void> get_models(edge& at, exchange& x, const parsed_request&) {
 
 expected<void> post_model(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto patch, read_body<model_config>(request, use::in_create));
-  at.ask_user<model_config>(x, add_model{x.who, std::move(patch)}, made);
+  TRY(auto key, at.read_key(x, request));
+  at.ask_user<model_config>(x, add_model{x.who, std::move(patch), std::move(key)}, made);
   return {};
 }
 
 expected<void> post_system_model(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto patch, read_body<model_config>(request, use::in_create));
-  at.ask_admin<model_config>(x, add_system_model{std::move(patch)}, made);
+  TRY(auto key, read_owned_key(at, x, request));
+  at.ask_admin<model_config>(x, add_system_model{std::move(patch), std::move(key)}, made);
   return {};
 }
 

@@ -1,9 +1,29 @@
 /// Handlers of http/router's table, by resource. See route_handler for what a handler is.
 #pragma once
 
+#include "http/edge.hpp"
 #include "http/router.hpp"
+#include "schema/user.hpp"
 
 namespace parley::http::routes {
+
+/// What a body says of the account it is to make.
+template <class Body>
+patch_of<user> account_in(const Body& body) {
+  patch_of<user> account;
+  account.set(&user::username, body.username);
+  account.set(&user::display_name, body.display_name);
+  account.set(&user::email, body.email);
+  return account;
+}
+
+/// edge::read_key for what ADMIN makes: the key is the caller's.
+inline expected<std::optional<owned_key>> read_owned_key(const edge& at, const exchange& x,
+                                                         const parsed_request& request) {
+  TRY(auto key, at.read_key(x, request));
+  if (!key) return std::optional<owned_key>{};
+  return std::optional<owned_key>{owned_key{x.who.user, std::move(*key)}};
+}
 
 // home.cpp
 expected<void> home(edge& at, exchange& x, const parsed_request& request);

@@ -26,9 +26,11 @@ expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request
 
 expected<void> post_session(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto patch, read_body<session>(request, use::in_create));
-  at.ask_user<session>(x, add_session{x.who, std::move(patch)}, [](const session& made) {
-    return created_answer(made, "/api/sessions/" + to_string(made.id));
-  });
+  TRY(auto key, at.read_key(x, request));
+  at.ask_user<session>(x, add_session{x.who, std::move(patch), std::move(key)},
+                       [](const session& made) {
+                         return created_answer(made, "/api/sessions/" + to_string(made.id));
+                       });
   return {};
 }
 

@@ -33,11 +33,12 @@ expected<void> get_users(edge& at, exchange& x, const parsed_request& request) {
 expected<void> post_user(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<new_user_body>(request, use::in_create));
   make_user message;
-  message.account.set(&user::username, body.value.username);
-  message.account.set(&user::display_name, body.value.display_name);
-  message.account.set(&user::email, body.value.email);
+  message.account = account_in(body.value);
   message.password = body.value.password;
   message.role = body.value.role;
+  // Somebody else has chosen it.
+  message.must_change_password = true;
+  TRY(message.key, read_owned_key(at, x, request));
   at.ask_admin<user>(x, std::move(message), [](const user& made) {
     return created_answer(made, "/api/users/" + to_string(made.id));
   });

@@ -149,6 +149,8 @@ CREATE TABLE idempotency_keys (
   body_sha256 TEXT    NOT NULL,
   session     BLOB,
   message     BLOB,
+  model       BLOB,
+  account     BLOB,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (owner_id, route, key)
 ) STRICT, WITHOUT ROWID;

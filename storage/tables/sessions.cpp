@@ -61,11 +61,14 @@ expected<void> apply(connection& db, const remember_key& change) {
   expire.bind(change.owner_id, change.route, change.key, change.created_at - key_age_max);
   TRY_DONE(expire.run());
   auto q = db.prepare(
-      "INSERT INTO idempotency_keys(owner_id,route,key,body_sha256,session,message,created_at)"
-      " VALUES(?,?,?,?,?,?,?)");
+      "INSERT INTO idempotency_keys(owner_id,route,key,body_sha256,session,message,model,account,"
+      "created_at) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   q.bind(change.owner_id, change.route, change.key, change.body_sha256, change.session,
-         change.message, change.created_at);
-  return q.run();
+         change.message, change.model, change.account, change.created_at);
+  TRY_DONE(q.run());
+  if (db.changes() == 0)
+    return make_error(errc::conflict, "key_known", "This Idempotency-Key was used already.");
+  return {};
 }
 
 // -- reads ---------------------------------------------------------------------------------------
@@ -128,7 +131,8 @@ expected<page_of<session>> read(const read_context& in, const page_sessions& que
 
 expected<known_key> read(const read_context& in, const find_key& question) {
   auto q = in.db.prepare(
-      "SELECT k.body_sha256, k.session, k.message, k.created_at FROM idempotency_keys k"
+      "SELECT k.body_sha256, k.session, k.message, k.model, k.account, k.created_at"
+      " FROM idempotency_keys k"
       " JOIN users u ON u.id=k.owner_id AND u.status<>'erased'"
       " WHERE k.owner_id=? AND k.route=? AND k.key=? AND k.created_at>=?");
   q.bind(question.owner_id, question.route, question.key, in.now - key_age_max);
@@ -141,7 +145,9 @@ expected<known_key> read(const read_context& in, const find_key& question) {
                             .body_sha256 = std::string{q.text(0)},
                             .session = q.id<session_id>(1),
                             .message = q.id<message_id>(2),
-                            .created_at = {q.integer(3)}};
+                            .model = q.id<model_id>(3),
+                            .account = q.id<user_id>(4),
+                            .created_at = {q.integer(5)}};
   return known;
 }
 

@@ -97,16 +97,19 @@ TEST_CASE("bad names and passwords are refused with their fields") {
 TEST_CASE("ADMIN makes, lists, changes and drops accounts") {
   fixture world;
   auto admin = world.sign_up("ada", good_password)->account;
-  auto made = world.ask<user>(world.admin(),
-                              make_user{user_patch("bob"), secret_text{good_password}, role::user});
+  auto made = world.ask<user>(
+      world.admin(),
+      make_user{user_patch("bob"), secret_text{good_password}, role::user, false, {}});
   REQUIRE(made);
   CHECK(made->password_hash.empty());
   CHECK_NOTHROW(world.log_in("bob"));
   CHECK(refusal(world.ask<user>(
-            world.admin(), make_user{user_patch("bob"), secret_text{good_password}, role::user})) ==
+            world.admin(),
+            make_user{user_patch("bob"), secret_text{good_password}, role::user, false, {}})) ==
         "conflict/name_taken");
-  CHECK(refusal(world.ask<user>(world.admin(),
-                                make_user{user_patch("eve"), secret_text{"short"}, role::user})) ==
+  CHECK(refusal(world.ask<user>(
+            world.admin(),
+            make_user{user_patch("eve"), secret_text{"short"}, role::user, false, {}})) ==
         "invalid_input/password_refused");
   CHECK(world.ask<page_of<user>>(world.admin(), list_users{{}, ""})->items.size() == 2);
   CHECK(world.ask<page_of<user>>(world.admin(), list_users{{}, "bo"})->items.size() == 1);
@@ -153,7 +156,7 @@ TEST_CASE("system models have no owner, and their keys are sealed without one") 
   auto key = "sk-system-0123456789-wxyz";
   auto add = [&](const std::string& name) {
     return world.ask<model_config>(
-        world.admin(), add_system_model{model_patch(name, "http://10.0.0.5:11434", key)});
+        world.admin(), add_system_model{model_patch(name, "http://10.0.0.5:11434", key), {}});
   };
   auto made = add("local");
   REQUIRE(made);
@@ -189,8 +192,8 @@ TEST_CASE("system models have no owner, and their keys are sealed without one") 
 
 TEST_CASE("a dropped model is no longer the default") {
   fixture world;
-  auto made = world.ask<model_config>(world.admin(),
-                                      add_system_model{model_patch("one", "https://a.example")});
+  auto made = world.ask<model_config>(
+      world.admin(), add_system_model{model_patch("one", "https://a.example"), {}});
   change_system wish;
   give(wish.patch, &system_settings::default_model_id, std::optional{made->id});
   REQUIRE(world.ask<system_settings>(world.admin(), wish));
@@ -204,4 +207,110 @@ TEST_CASE("ADMIN ends when it can't load: its supervisor tries again") {
   auto refused = world.ask<login_methods>(world.admin(), get_methods{});
   REQUIRE_FALSE(refused);
   CHECK(code_of(refused.error()) == errc::unavailable);
+}
+
+TEST_CASE("the setting `registration` goes before what an ADMIN has set") {
+  account_world world;
+  world.add_user("ada", role::admin);
+  auto attempt = [&](account_world& in) {
+    register_user message{user_patch("bob"), secret_text{good_password}, {}, {"::1", "test"}};
+    return in.ask<login_ticket>(in.admin(), message);
+  };
+  SECTION("open") {
+    world.registration_setting = registration_rule::open;
+    CHECK(world.ask<login_methods>(world.admin(), get_methods{})->registration ==
+          registration::open);
+    CHECK(attempt(world));
+  }
+  SECTION("closed") {
+    world.registration_setting = registration_rule::closed;
+    world.store.tables.system.registration = registration::open;
+    CHECK(world.ask<login_methods>(world.admin(), get_methods{})->registration ==
+          registration::closed);
+    CHECK(refusal(attempt(world)) == "forbidden/registration_closed");
+  }
+}
+
+TEST_CASE("mode single: one ADMIN without a password, and nobody else") {
+  account_world world;
+  world.is_single = true;
+  auto known = world.ask<login_methods>(world.admin(), get_methods{});
+  REQUIRE(known);
+  CHECK_FALSE(known->needs_setup);
+  CHECK_FALSE(known->needs_password);
+  CHECK(known->registration == registration::closed);
+  REQUIRE(world.store.tables.users.size() == 1);
+  auto owner = world.store.tables.users.begin()->second;
+  CHECK(owner.username == "owner");
+  CHECK(owner.role == role::admin);
+
+  register_user another{user_patch("bob"), secret_text{good_password}, {}, {"::1", "test"}};
+  CHECK(refusal(world.ask<login_ticket>(world.admin(), another)) ==
+        "forbidden/registration_closed");
+  CHECK(world.ask<login_ticket>(world.directory(), log_in_alone{{"::1", "test"}}));
+  // No password is not an empty password.
+  CHECK(refusal(world.ask<login_ticket>(world.directory(),
+                                        log_in_by_name{"owner", secret_text{}, {"::1", "test"}})) ==
+        "unauthenticated/invalid_credentials");
+
+  CHECK(world.ask<user>(world.admin(),
+                        reset_password{owner.id, {secret_text{good_password}, false}}));
+  CHECK(world.store.tables.logins.empty());
+  CHECK(refusal(world.ask<login_ticket>(world.directory(), log_in_alone{{"::1", "test"}})) ==
+        "unauthenticated/password_needed");
+  CHECK(world.ask<login_methods>(world.admin(), get_methods{})->needs_password);
+  world.log_in("owner");
+}
+
+TEST_CASE("in mode multi nobody logs in without a password") {
+  account_world world;
+  auto owner = world.add_user("owner", role::admin);
+  world.store.tables.users[owner.id].password_hash.clear();
+  CHECK(refusal(world.ask<login_ticket>(world.directory(), log_in_alone{{"::1", "test"}})) ==
+        "unauthenticated/password_needed");
+}
+
+TEST_CASE("an account and a system model are made once for each key of an ADMIN") {
+  account_world world;
+  auto ada = world.add_user("ada", role::admin);
+  auto key = owned_key{ada.id, {"POST /api/users", "k", "body"}};
+  make_user bob{user_patch("bob"), secret_text{good_password}, role::user, true, key};
+  auto made = world.ask<user>(world.admin(), bob);
+  REQUIRE(made);
+  CHECK(made->must_change_password);
+  CHECK(made->password_hash.empty());
+  auto again = world.ask<user>(world.admin(), bob);
+  REQUIRE(again);
+  CHECK(again->id == made->id);
+  CHECK(again->password_hash.empty());
+  CHECK(world.store.tables.users.size() == 2);
+  bob.key->key.body_sha256 = "other";
+  CHECK(refusal(world.ask<user>(world.admin(), bob)) == "invalid_input/idempotency_mismatch");
+
+  key.key.route = "POST /api/models/system";
+  add_system_model wanted{model_patch("one", "https://a.example"), key};
+  auto model = world.ask<model_config>(world.admin(), wanted);
+  REQUIRE(model);
+  auto same = world.ask<model_config>(world.admin(), wanted);
+  REQUIRE(same);
+  CHECK(same->id == model->id);
+  CHECK(world.store.tables.models.size() == 1);
+}
+
+TEST_CASE("of two who make an account with one key at once both get the same one") {
+  account_world world;
+  auto ada = world.add_user("ada", role::admin);
+  make_user bob{user_patch("bob"), secret_text{good_password}, role::user, true,
+                owned_key{ada.id, {"POST /api/users", "k", "body"}}};
+  auto first = world.ask_later(world.admin(), bob);
+  caf::scoped_actor other{world.system};
+  auto second = other->request(world.admin(), caf::infinite, bob);
+  world.run();
+  std::vector<user_id> ids;
+  second.receive([&](const user& made) { ids.push_back(made.id); },
+                 [&](const error& cause) { FAIL(describe(cause)); });
+  first.receive([&](const user& made) { ids.push_back(made.id); },
+                [&](const error& cause) { FAIL(describe(cause)); });
+  REQUIRE(ids.size() == 2);
+  CHECK(ids[0] == ids[1]);
 }

@@ -18,6 +18,10 @@ struct fixture : account_world {
   }
 };
 
+std::string refusal(const error& cause) {
+  return to_string(code_of(cause)) + "/" + detail_of(cause).reason;
+}
+
 }  // namespace
 
 TEST_CASE("the same user is always the same actor, until it ends") {
@@ -116,4 +120,60 @@ TEST_CASE("a DIRECTORY that ends takes its users along") {
   world.stop(world.directory());
   auto refused = world.ask<login_ticket>(actor, open_login{});
   CHECK(refused.error() == caf::sec::request_receiver_down);
+}
+
+TEST_CASE("one user more than may be awake is refused, those who are there are not") {
+  fixture world;
+  world.users_awake_max = 3;
+  std::vector<user_id> ids;
+  for (auto name : {"u0", "u1", "u2", "u3"}) ids.push_back(world.add_user(name).id);
+  std::vector<user_actor> actors;
+  for (int i = 0; i < 3; ++i) {
+    actors.push_back(world.user_of(ids[static_cast<size_t>(i)]));
+    world.advance(1s);
+  }
+  auto refused = world.ask<located>(world.directory(), locate{ids[3]});
+  REQUIRE_FALSE(refused);
+  CHECK(refusal(refused.error()) == "unavailable/users_awake_max");
+  CHECK(detail_of(refused.error()).retry_after_s == 1);
+  CHECK(world.ask<located>(world.directory(), locate{ids[0]}));
+}
+
+TEST_CASE("an idle user makes room for who comes next") {
+  fixture world;
+  world.users_awake_max = 16;  // one is kept free
+  std::vector<user_id> ids;
+  for (int i = 0; i < 16; ++i) ids.push_back(world.add_user("u" + std::to_string(i)).id);
+  auto first = world.user_of(ids[0]);
+  world.advance(1s);
+  std::vector<user_actor> others;
+  for (size_t i = 1; i < 16; ++i) others.push_back(world.user_of(ids[i]));
+  world.advance(15s);
+  // Only the one that was used longest ago is gone.
+  CHECK(world.ask<login_ticket>(others[0], open_login{}));
+  CHECK_FALSE(world.ask<login_ticket>(first, open_login{}));
+}
+
+TEST_CASE("open sessions that hold too much sleep, those of the least recent users first") {
+  fixture world;
+  world.session_bytes_max = 1000;
+  auto old_user = world.add_user("old").id;
+  auto new_user = world.add_user("new").id;
+  std::map<user_id, session_id> chats;
+  for (auto id : {old_user, new_user}) {
+    auto actor = world.user_of(id);
+    auto who = world.caller_of(world.log_in(id == old_user ? "old" : "new"));
+    auto made = world.ask<session>(actor, add_session{who, {}, {}});
+    REQUIRE(made);
+    chats[id] = made->id;
+    auto opened = world.ask<session>(actor, patch_session{who, made->id, {}});
+    (void)opened;
+    world.advance(100ms);
+  }
+  for (auto id : {old_user, new_user})
+    caf::anon_send(world.sessions.records[chats[id]].parent, session_weighs{chats[id], 600});
+  world.run();
+  world.advance(1s);
+  CHECK(world.sessions.records[chats[old_user]].rests == 1);
+  CHECK(world.sessions.records[chats[new_user]].rests == 0);
 }

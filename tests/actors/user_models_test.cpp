@@ -25,12 +25,12 @@ struct fixture : account_world {
   }
   expected<model_config> add(const std::string& name, const std::string& url = "https://a.example",
                              const std::string& key = {}) {
-    return ask_user<model_config>(add_model{who, model_patch(name, url, key)});
+    return ask_user<model_config>(add_model{who, model_patch(name, url, key), {}});
   }
   expected<model_config> add_system(const std::string& name, bool enabled = true) {
     auto patch = model_patch(name, "https://b.example");
     give(patch, &model_config::enabled, enabled);
-    return ask<model_config>(admin(), add_system_model{patch});
+    return ask<model_config>(admin(), add_system_model{patch, {}});
   }
   std::string found(model_id id = {}) {
     auto model = ask_user<model_config>(find_model{id});

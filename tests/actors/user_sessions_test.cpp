@@ -26,7 +26,7 @@ struct fixture : account_world {
     return ask<R>(actor, std::move(message));
   }
   session_id add() {
-    auto header = ask_user<session>(add_session{who, {}});
+    auto header = ask_user<session>(add_session{who, {}, {}});
     REQUIRE(header);
     return header->id;
   }
@@ -80,13 +80,13 @@ std::string refusal(const expected<R>& answer) {
 TEST_CASE("sessions are made, counted, listed and read") {
   fixture world;
   world.begin();
-  add_session wish{world.who, {}};
+  add_session wish{world.who, {}, {}};
   give(wish.patch, &session::title, std::string{"Plans"});
   auto named = world.ask_user<session>(wish);
   REQUIRE(named);
   CHECK(named->owner_id == world.account.id);
   CHECK(named->title_source == title_source::user);
-  CHECK(world.ask_user<session>(add_session{world.who, {}})->title_source ==
+  CHECK(world.ask_user<session>(add_session{world.who, {}, {}})->title_source ==
         title_source::by_default);
   CHECK(world.ask_user<page_of<session>>(list_sessions{world.who, {}})->items.size() == 2);
   CHECK(world.ask_user<session>(get_session{world.who, named->id})->title == "Plans");
@@ -185,7 +185,7 @@ TEST_CASE("an Idempotency-Key that was used leads to what it made") {
   auto reply = world.add_reply(id);
   request_key key{"chat", "key-1", "body-1"};
   world.store.tables.keys.push_back(
-      {world.account.id, "chat", "key-1", "body-1", id, reply.id, {}});
+      {world.account.id, "chat", "key-1", "body-1", id, reply.id, {}, {}, {}});
   auto followed = world.post(std::nullopt, key, true);
   REQUIRE(followed);
   CHECK(followed->message == reply.id);
@@ -234,13 +234,23 @@ TEST_CASE("a login that ends while its stream is being opened opens none") {
   auto reply = world.add_reply(world.add());
   join_reply join{world.who, reply.id, {{}, 7, 3, 4096, world.who.login, false}};
   auto joining = world.ask_later(world.actor, join);
-  auto posting = world.ask_later(world.actor, world.turn({}, request_key{"r", "k", "hash"}, true));
   auto leaving = world.ask_later(world.actor, log_out{world.who});
   world.run();
   CHECK(world.answer_of<done>(leaving));
   CHECK(refusal(world.answer_of<reply_ticket>(joining)) == "unauthenticated/token_revoked");
-  CHECK(refusal(world.answer_of<reply_ticket>(posting)) == "unauthenticated/token_revoked");
   CHECK(world.sessions.records.empty());
+}
+
+TEST_CASE("a turn whose key is looked up begins before the login ends, and ends with it") {
+  fixture world;
+  world.begin();
+  auto posting = world.ask_later(world.actor, world.turn({}, request_key{"r", "k", "hash"}, true));
+  auto leaving = world.ask_later(world.actor, log_out{world.who});
+  world.run();
+  CHECK(world.answer_of<done>(leaving));
+  CHECK(world.answer_of<reply_ticket>(posting));
+  REQUIRE(world.sessions.records.size() == 1);
+  CHECK(world.sessions.records.begin()->second.ended_logins == std::vector{world.who.login});
 }
 
 TEST_CASE("only so many sessions are open at a time") {
@@ -293,4 +303,51 @@ TEST_CASE("a user's sessions end with it") {
   auto holder = world.record(id).holder;
   world.stop(world.actor);
   CHECK(world.ask<done>(holder, stop_reply{}).error() == caf::sec::request_receiver_down);
+}
+
+TEST_CASE("a session and a model are made once for each key") {
+  fixture world;
+  world.begin();
+  add_session wanted{world.who, {}, request_key{"POST /api/sessions", "k", "body"}};
+  auto made = world.ask_user<session>(wanted);
+  REQUIRE(made);
+  auto again = world.ask_user<session>(wanted);
+  REQUIRE(again);
+  CHECK(again->id == made->id);
+  CHECK(world.store.tables.sessions.size() == 1);
+  wanted.key->body_sha256 = "other";
+  CHECK(refusal(world.ask_user<session>(wanted)) == "invalid_input/idempotency_mismatch");
+
+  add_model model{world.who, model_patch("mine", "https://a.example"),
+                  request_key{"POST /api/models", "k", "body"}};
+  auto first = world.ask_user<model_config>(model);
+  REQUIRE(first);
+  auto second = world.ask_user<model_config>(model);
+  REQUIRE(second);
+  CHECK(second->id == first->id);
+  CHECK(world.store.tables.models.size() == 1);
+  // One commit holds both: what failed can be sent again with its key.
+  world.store.fail_commit = make_error(errc::storage_failed);
+  wanted.key = request_key{"POST /api/sessions", "k2", "body"};
+  CHECK(refusal(world.ask_user<session>(wanted)) == "storage_failed");
+  world.store.fail_commit = {};
+  CHECK(world.ask_user<session>(wanted));
+}
+
+TEST_CASE("no turn is begun while the database takes nothing") {
+  fixture world;
+  world.begin();
+  auto id = world.add();
+  error_detail detail;
+  detail.retry_after_s = 1;
+  world.storage_fault = make_error(errc::storage_full, "The disk is full.", detail);
+  for (auto in : {std::optional<session_id>{id}, std::optional<session_id>{}}) {
+    auto refused = world.post(in);
+    CHECK(refusal(refused) == "storage_full");
+    CHECK(detail_of(refused.error()).retry_after_s == 1);
+  }
+  CHECK(world.sessions.starts == 0);
+  CHECK(world.ask_user<session>(get_session{world.who, id}));
+  world.storage_fault = {};
+  CHECK(world.post(id));
 }

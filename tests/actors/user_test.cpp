@@ -89,9 +89,10 @@ TEST_CASE("who must change the password may do that, look at the account and lea
   world.store.tables.users[made.id].must_change_password = true;
   auto who = world.caller_of(world.log_in("carl"));
   auto actor = world.user_of(made.id);
-  CHECK(refusal(world.ask<done>(actor, admit{who})) == "forbidden/must_change_password");
-  CHECK(refusal(world.ask<login_list>(actor, list_logins{who})) ==
-        "forbidden/must_change_password");
+  CHECK(refusal(world.ask<done>(actor, admit{who})) == "forbidden/password_change_needed");
+  CHECK(refusal(world.ask<session>(actor, add_session{who, {}, {}})) ==
+        "forbidden/password_change_needed");
+  CHECK(world.ask<login_list>(actor, list_logins{who}));
   CHECK(world.ask<user>(actor, get_account{who}));
   CHECK(world.ask<done>(
       actor, change_password{who, secret_text{good_password}, secret_text{"another long phrase"}}));
@@ -163,7 +164,7 @@ TEST_CASE("the oldest login goes when there are too many, expired ones first") {
 TEST_CASE("logins are ended by their owner, and streams with them") {
   fixture world;
   auto second = world.caller_of(world.log_in("ada"));
-  auto chat = world.ask_user<session>(add_session{world.who, {}});
+  auto chat = world.ask_user<session>(add_session{world.who, {}, {}});
   REQUIRE(world.ask_user<session>(patch_session{world.who, chat->id, {}}));
   CHECK(refusal(world.ask_user<done>(end_login{world.who, login_id::make()})) == "not_found");
   CHECK(world.ask_user<done>(end_login{world.who, second.login}));
@@ -245,7 +246,7 @@ TEST_CASE("a change of role or status voids the tokens and ends the streams") {
   auto ticket = world.log_in("eve");
   auto who = world.caller_of(ticket);
   auto actor = world.user_of(made.id);
-  auto chat = world.ask<session>(actor, add_session{who, {}});
+  auto chat = world.ask<session>(actor, add_session{who, {}, {}});
   world.ask<session>(actor, patch_session{who, chat->id, {}});
   CHECK(world.ask<user>(actor, alter_account{role::user, {}})->version == made.version);
   CHECK(world.ask<done>(actor, admit{who}));

@@ -47,6 +47,8 @@ void account_world::wire() {
   for_admin.models = tools;
   for_admin.clock = &clock;
   for_admin.setup_code = setup_code;
+  for_admin.registration = registration_setting;
+  for_admin.is_single = is_single;
   admin_ = supervise<admin_actor>(system, {"admin"}, [this, for_admin] {
     auto started = spawn_admin(system, for_admin);
     if (directory_) caf::anon_send(started, meet_directory{directory_});
@@ -62,6 +64,7 @@ void account_world::wire() {
   for_users->signer = &signer;
   for_users->clock = &clock;
   for_users->limits = limits;
+  for_users->storage_fault = [this] { return storage_fault; };
   for_users->start_session = [this](session_parent_actor parent, user_id owner, session_id id,
                                     std::optional<session> fresh) {
     return sessions.start(system, std::move(parent), owner, id, std::move(fresh));
@@ -71,8 +74,11 @@ void account_world::wire() {
   for_directory.hasher = hasher_;
   for_directory.clock = &clock;
   for_directory.limits = guess_limits;
-  for_directory.start_user = [this, for_users](user_id id, user_parent_actor parent) {
-    return spawn_user(system, id, for_users, std::move(parent));
+  for_directory.users_awake_max = users_awake_max;
+  for_directory.session_bytes_max = session_bytes_max;
+  for_directory.is_single = is_single;
+  for_directory.start_user = [this, for_users](user_place place) {
+    return spawn_user(system, std::move(place), for_users);
   };
   directory_ = supervise<directory_actor>(system, {"directory"}, [this, for_directory] {
     return spawn_directory(system, for_directory);

@@ -36,6 +36,11 @@ class account_world : public actor_world {
   user_limits limits;
   login_limits::limits guess_limits;
   secret_text setup_code;
+  registration_rule registration_setting = registration_rule::automatic;
+  bool is_single = false;
+  size_t users_awake_max = 100;
+  int64_t session_bytes_max = 1 << 20;
+  error storage_fault;                  ///< while set, the database is known to take nothing
   error refuse_url;                     ///< while set, the check of base URLs fails with it
   std::vector<uint16_t> allowed_ports;  ///< for models of users
   token_signer signer{key_ring::make()};

@@ -192,11 +192,21 @@ account node_world::log_in(const std::string& username, const std::string& with)
 }
 
 account node_world::add_user(const std::string& username, const std::string& role) {
-  auto made = post(ada_, "/api/users",
-                   R"({"username":")" + username + R"(","password":")" + password +
-                       R"(","role":")" + role + "\"}");
+  constexpr auto given = "a password that ada chose";
+  auto made = post(
+      ada_, "/api/users",
+      R"({"username":")" + username + R"(","password":")" + given + R"(","role":")" + role + "\"}");
   expect(made, 201, username + " can't be made");
-  return log_in(username);
+  // Which has to be changed before anything else; the login stays, with new tokens.
+  auto first = log_in(username, given);
+  expect(put(first, "/api/auth/password",
+             R"({"currentPassword":")" + std::string{given} + R"(","newPassword":")" + password +
+                 "\"}"),
+         204, username + " can't change the password");
+  auto tickets = ask("POST", nullptr, "/api/auth/refresh",
+                     R"({"refreshToken":")" + first.refresh_token + "\"}");
+  expect(tickets, 200, username + " can't refresh");
+  return account::from(tickets);
 }
 
 std::string node_world::add_model() {

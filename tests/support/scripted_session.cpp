@@ -56,6 +56,7 @@ struct state_of_script {
   void on(const reply_tick&) {}
   void on(const checkpoint_lost&) {}
   void on(const idle_check&) {}
+  void on(const rest&) { ++record().rests; }
   void on(const sleep_now&) { self->quit(); }
 
   session_actor::pointer self;
@@ -73,7 +74,8 @@ session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of
           handle<leave_reply>(self),     handle<stop_reply>(self),   handle<change_session>(self),
           handle<drop_session>(self),    handle<end_streams>(self),  handle<reply_delta>(self),
           handle<reply_finished>(self),  handle<reply_failed>(self), handle<reply_tick>(self),
-          handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<sleep_now>(self)};
+          handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<rest>(self),
+          handle<sleep_now>(self)};
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct session_record {
   std::vector<start_turn> turns;
   std::vector<follow_reply> follows;
   std::vector<stop_reply> stops;
+  size_t rests = 0;
   std::vector<login_id> ended_logins;  ///< none: all
 };
 

@@ -83,6 +83,13 @@ struct applier {
     to.sessions[c.header.id] = c.header;
     return {};
   }
+  error operator()(const remember_key& c) {
+    for (const auto& known : to.keys)
+      if (known.owner_id == c.owner_id && known.route == c.route && known.key == c.key)
+        return make_error(errc::conflict, "key_known", "This Idempotency-Key was used already.");
+    to.keys.push_back(c);
+    return {};
+  }
   template <class Other>
   error operator()(const Other&) {
     return make_error(errc::internal, "not in this script");

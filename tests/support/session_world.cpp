@@ -118,7 +118,8 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
               return;
             }
             for (auto& asker : std::exchange(script->held_models, {})) asker.deliver(script->model);
-          }};
+          },
+          [=](const session_weighs& told) { script->weights.push_back(told.bytes); }};
 }
 
 provider_actor::behavior_type run_provider(provider_actor::pointer self, session_script* script) {

@@ -27,6 +27,7 @@ struct session_script {
   bool is_absent = false;
   error fail_read;
   std::vector<read_messages> windows;
+  std::vector<int64_t> weights;  ///< as USER was told
   size_t loads = 0;
   // USER
   model_config model;
