@@ -193,7 +193,10 @@ void edge::read_client(exchange& x) {
   const auto& allowed = parts_.values->cors_origins;
   if (origin && std::find(allowed.begin(), allowed.end(), *origin) != allowed.end())
     x.origin = *origin;
-  if (auto tag = headers.find("if-none-match")) x.if_none_match = *tag;
+  // RFC 9110, section 13.1.2: 304 answers a GET or HEAD only.
+  auto verb = x.request.head.verb;
+  if (auto tag = headers.find("if-none-match"); verb == method::get || verb == method::head)
+    x.if_none_match = tag;
 }
 
 void edge::on(const request_arrived& arrived) {
@@ -293,8 +296,13 @@ void edge::add_standing_headers(const exchange& x, answer& what) const {
   add("X-Request-Id", x.request_id);
   add("X-Content-Type-Options", "nosniff");
   add("Referrer-Policy", "no-referrer");
-  if (what.content_type != "text/event-stream") add("Cache-Control", "no-store");
-  if (what.content_type.starts_with("text/html"))
+  // What a handler says of these stands.
+  auto has = [&](std::string_view header) {
+    return std::any_of(what.headers.begin(), what.headers.end(),
+                       [&](const auto& known) { return known.first == header; });
+  };
+  if (!has("Cache-Control")) add("Cache-Control", "no-store");
+  if (what.content_type.starts_with("text/html") && !has("Content-Security-Policy"))
     add("Content-Security-Policy",
         "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
         "frame-ancestors 'none'");
