@@ -13,6 +13,7 @@
 #include "actors/impl/user_actor.hpp"
 #include "app/blocking_ask.hpp"
 #include "app/process_metrics.hpp"
+#include "app/reading_page.hpp"
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
 #include "base/secrets_file.hpp"
@@ -158,6 +159,7 @@ expected<void> node::parts::open() {
     return code == 0 ? std::string{} : sentence_of(make_error(static_cast<errc>(code)));
   };
   status.refresh_metrics = refresh_process_metrics;
+  status.reading_script = read_reading_script(values);
   system = std::make_unique<caf::actor_system>(config);
   return {};
 }

@@ -38,3 +38,25 @@ function(parley_embed_sql folder)
     DEPENDS ${migrations} "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake")
   target_sources(parley_${folder} PRIVATE "${output}")
 endfunction()
+
+# parley_embed_openapi(folder): adds the contract, as JSON, to a folder's library.
+function(parley_embed_openapi folder)
+  # Another Python first in PATH may lack Debian's python3-yaml.
+  function(parley_has_yaml result program)
+    execute_process(COMMAND "${program}" -c "import yaml" RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(NOT status EQUAL 0)
+      set(${result} FALSE PARENT_SCOPE)
+    endif()
+  endfunction()
+  find_program(PYTHON_WITH_YAML NAMES python3 PATHS /usr/bin VALIDATOR parley_has_yaml REQUIRED
+               DOC "Python 3 that has yaml (Debian: python3-yaml)")
+  set(contract "${CMAKE_SOURCE_DIR}/schema/openapi.yaml")
+  set(script "${CMAKE_SOURCE_DIR}/cmake/embed_openapi.py")
+  set(generated "${CMAKE_BINARY_DIR}/generated")
+  file(MAKE_DIRECTORY "${generated}")
+  add_custom_command(OUTPUT "${generated}/openapi.cpp" "${generated}/openapi.json" VERBATIM
+    COMMAND "${PYTHON_WITH_YAML}" "${script}" "${contract}" "${generated}/openapi.json" "${generated}/openapi.cpp"
+    DEPENDS "${contract}" "${script}")
+  target_sources(parley_${folder} PRIVATE "${generated}/openapi.cpp")
+  set_source_files_properties("${generated}/openapi.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()

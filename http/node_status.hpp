@@ -9,6 +9,12 @@
 
 namespace parley::http {
 
+/// A file that is served as it is; without it both are empty.
+struct page_script {
+  std::string text;
+  std::string tag;  ///< its ETag
+};
+
 struct node_status {
   std::atomic<bool> is_draining = false;
   instant started_at;
@@ -16,6 +22,8 @@ struct node_status {
   std::function<std::string()> storage_fault;
   /// Numbers that are read only when somebody looks (memory, descriptors). Any thread.
   std::function<void()> refresh_metrics;
+  /// Of the page at /docs. Written before the first edge starts.
+  page_script reading_script;
 };
 
 }  // namespace parley::http

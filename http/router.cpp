@@ -39,6 +39,9 @@ std::vector<route> make_routes(const settings& values) {
       {{method::get, "/metrics", anyone, body_mode::none, 0, rate_class::none, {}}, show_metrics},
       {{method::get, "/api/health", anyone, body_mode::none, 0, rate_class::none, {}}, health},
       read("/api/info", anyone, about),
+      read("/openapi.json", anyone, show_contract),
+      read("/docs", anyone, show_docs),
+      read("/docs/redoc.standalone.js", anyone, show_docs_script),
 
       read("/api/auth/methods", anyone, auth_methods),
       json(method::post, "/api/auth/register", anyone, rate_class::login, register_account),

@@ -21,7 +21,8 @@ constexpr std::string_view page = R"(<!doctype html>
 <p>The answer holds an <code>accessToken</code>. Send it with every further request as
 <code>Authorization: Bearer …</code>. The project's README goes on from here: a model, a session,
 a first conversation.</p>
-<p>Is it well? <a href="/readyz">/readyz</a> · What is it? <a href="/api/info">/api/info</a></p>
+<p>How it is used: <a href="/docs">/docs</a>, for programs <a href="/openapi.json">/openapi.json</a>.
+Is it well? <a href="/readyz">/readyz</a> · What is it? <a href="/api/info">/api/info</a></p>
 </html>
 )";
 

@@ -33,6 +33,11 @@ expected<void> health(edge& at, exchange& x, const parsed_request& request);
 expected<void> about(edge& at, exchange& x, const parsed_request& request);
 expected<void> show_metrics(edge& at, exchange& x, const parsed_request& request);
 
+// docs.cpp
+expected<void> show_contract(edge& at, exchange& x, const parsed_request& request);
+expected<void> show_docs(edge& at, exchange& x, const parsed_request& request);
+expected<void> show_docs_script(edge& at, exchange& x, const parsed_request& request);
+
 // auth.cpp
 expected<void> auth_methods(edge& at, exchange& x, const parsed_request& request);
 expected<void> register_account(edge& at, exchange& x, const parsed_request& request);

@@ -1,0 +1,233 @@
+// The schemas of schema/openapi.yaml against the field lists of the records.
+#include <catch2/catch.hpp>
+
+#include "base/record_json.hpp"
+#include "chat/reply_event.hpp"
+#include "schema/requests.hpp"
+#include "schema/system.hpp"
+#include "tests/support/contract.hpp"
+
+using namespace parley;
+using namespace parley::test;
+
+namespace {
+
+constexpr field_rule unbounded{};
+
+/// What a record is called where it stands inside another: as it is shown, or as it is given.
+template <class T>
+std::string_view nested_name(field_use as) {
+  if constexpr (std::is_same_v<T, reply_params>)
+    return as == use::out ? "ReplyParams" : "NewReplyParams";
+  if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
+  if constexpr (std::is_same_v<T, usage>) return "Usage";
+  if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
+  if constexpr (std::is_same_v<T, reply_timing>) return "ReplyTiming";
+  if constexpr (std::is_same_v<T, context_used>) return "ContextUsed";
+  if constexpr (std::is_same_v<T, message_error>) return "MessageError";
+  return "?";
+}
+
+/// One property of one schema, and the field it must say.
+struct property {
+  json_value schema;
+  field_rule rule;
+  field_use as;
+  bool is_nullable = false;
+  bool may_narrow = false;  ///< its enum may leave values out
+
+  bool is_given() const { return as != use::out; }
+  std::optional<double> number(std::string_view keyword) const {
+    auto found = schema.find(keyword);
+    return found ? found->as_number() : std::nullopt;
+  }
+};
+
+using bound = std::optional<double>;
+
+bound bound_if(bool is_bounded, double value) {
+  return is_bounded ? bound{value} : bound{};
+}
+
+void check_type(const property& in, std::string type) {
+  name_set types{std::move(type)};
+  if (in.is_nullable) types.insert("null");
+  CHECK(names_in(in.schema.find("type")) == types);
+}
+
+void check_text(const property& in, bool is_secret) {
+  check_type(in, "string");
+  CHECK(in.schema.find("writeOnly").has_value() == is_secret);
+  if (is_secret) CHECK(in.schema.string_at("format") == "password");
+  auto& rule = in.rule;
+  auto is_bounded = in.is_given() && rule.length_max != unbounded.length_max;
+  CHECK(in.number("maxLength") == bound_if(is_bounded, static_cast<double>(rule.length_max)));
+  // A text of two bytes may be one character.
+  CHECK(in.number("minLength") == bound_if(in.is_given() && rule.length_min > 0, 1));
+  CHECK(in.number("x-bytes-min") ==
+        bound_if(in.is_given() && rule.length_min > 1, static_cast<double>(rule.length_min)));
+}
+
+void check_number(const property& in, std::string type, std::string_view format) {
+  check_type(in, std::move(type));
+  if (!format.empty()) CHECK(in.schema.string_at("format") == format);
+  if (!in.is_given()) return;
+  CHECK(in.number("minimum") == bound_if(in.rule.min != unbounded.min, in.rule.min));
+  CHECK(in.number("maximum") == bound_if(in.rule.max != unbounded.max, in.rule.max));
+}
+
+template <class T>
+void check_enum(const property& in) {
+  check_type(in, "string");
+  name_set values;
+  for (auto name : names_of(T{})) values.emplace(name);
+  auto listed = in.schema.find("enum");
+  REQUIRE(listed);
+  auto written = names_in(*listed);
+  auto items = listed->items();
+  auto has_null =
+      std::any_of(items.begin(), items.end(), [](auto& item) { return item.is_null(); });
+  CHECK(has_null == in.is_nullable);
+  if (in.may_narrow)
+    CHECK(std::includes(values.begin(), values.end(), written.begin(), written.end()));
+  else
+    CHECK(written == values);
+}
+
+template <class T>
+void check_value(property in) {
+  if constexpr (is_optional<T>) {
+    in.is_nullable = in.is_given() || in.rule.is(use::nullable);
+    check_value<typename T::value_type>(in);
+  } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, secret_text>) {
+    check_text(in, std::is_same_v<T, secret_text>);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    check_type(in, "boolean");
+  } else if constexpr (std::is_floating_point_v<T>) {
+    check_number(in, "number", "");
+  } else if constexpr (std::is_integral_v<T>) {
+    check_number(in, "integer", sizeof(T) == 4 ? "int32" : "int64");
+  } else if constexpr (is_id<T> || std::is_same_v<T, instant>) {
+    check_type(in, "string");
+    CHECK(in.schema.string_at("format") == (is_id<T> ? "uuid" : "date-time"));
+  } else if constexpr (named_enum<T>) {
+    check_enum<T>(in);
+  } else if constexpr (std::is_same_v<T, json_text>) {
+    check_type(in, "object");
+    CHECK(in.number("x-bytes-max") ==
+          bound_if(in.is_given(), static_cast<double>(in.rule.length_max)));
+  } else if constexpr (is_list<T>) {
+    check_type(in, "array");
+    auto& rule = in.rule;
+    auto is_bounded = in.is_given() && rule.length_max != unbounded.length_max;
+    CHECK(in.number("maxItems") == bound_if(is_bounded, static_cast<double>(rule.length_max)));
+    CHECK(in.number("minItems") ==
+          bound_if(in.is_given() && rule.length_min > 0, static_cast<double>(rule.length_min)));
+    check_value<typename T::value_type>({member_at(in.schema, {"items"}), unbounded, in.as});
+  } else {
+    static_assert(record<T>);
+    CHECK_FALSE(in.is_nullable);
+    CHECK(in.schema.string_at("$ref") ==
+          "#/components/schemas/" + std::string{nested_name<T>(in.as)});
+  }
+}
+
+/// The members that write_derived adds.
+template <class Record>
+name_set derived_names() {
+  if constexpr (has_derived<Record>) {
+    std::string text;
+    json_writer json{text};
+    json.begin_object();
+    write_derived(json, Record{});
+    json.end_object();
+    json_reader reader;
+    return names_in(*reader.parse(text));
+  }
+  return {};
+}
+
+class record_check {
+ public:
+  template <class Record>
+  void compare(const std::string& name, field_use as) {
+    INFO(name);
+    seen_.insert(name);
+    auto found = known_.schemas().find(name);
+    REQUIRE(found);
+    auto schema = *found;
+    CHECK(schema.string_at("type") == "object");
+    auto is_closed = schema.find("additionalProperties");
+    CHECK((is_closed && is_closed->as_bool() == false) == (as != use::out));
+
+    auto names = as == use::out ? derived_names<Record>() : name_set{};
+    auto required = names;
+    each_field<Record>([&](const auto& f, size_t) {
+      using member_type = typename std::decay_t<decltype(f)>::member_type;
+      if (!f.rule.is(as) || (as == use::out && f.rule.is(use::secret))) return;
+      INFO(f.name);
+      names.emplace(f.name);
+      if (as == use::out ? !is_optional<member_type> || f.rule.is(use::nullable)
+                         : as == use::in_create && f.rule.is(use::required))
+        required.emplace(f.name);
+      auto at = schema.find("properties")->find(f.name);
+      if (at) check_value<member_type>({*at, f.rule, as, false, name == "NewPart"});
+    });
+    CHECK(names_in(schema.find("properties")) == names);
+    CHECK(names_in(schema.find("required")) == required);
+  }
+
+  const name_set& seen() const { return seen_; }
+  const contract& known() const { return known_; }
+
+ private:
+  contract known_;
+  name_set seen_;
+};
+
+}  // namespace
+
+TEST_CASE("the contract's schemas are the records' fields") {
+  record_check check;
+  check.compare<user>("User", use::out);
+  check.compare<user>("UserPatch", use::in_patch);
+  check.compare<login>("Login", use::out);
+  check.compare<user_settings>("Settings", use::out);
+  check.compare<user_settings>("SettingsPatch", use::in_patch);
+  check.compare<system_settings>("SystemSettings", use::out);
+  check.compare<system_settings>("SystemSettingsPatch", use::in_patch);
+  check.compare<model_config>("Model", use::out);
+  check.compare<model_config>("NewModel", use::in_create);
+  check.compare<model_config>("ModelPatch", use::in_patch);
+  check.compare<reply_params>("ReplyParams", use::out);
+  check.compare<reply_params>("NewReplyParams", use::in_create);
+  check.compare<session>("Session", use::out);
+  check.compare<session>("NewSession", use::in_create);
+  check.compare<session>("SessionPatch", use::in_patch);
+  check.compare<message>("Message", use::out);
+  check.compare<part>("Part", use::out);
+  check.compare<part>("NewPart", use::in_create);
+  check.compare<usage>("Usage", use::out);
+  check.compare<message_tokens>("MessageTokens", use::out);
+  check.compare<reply_timing>("ReplyTiming", use::out);
+  check.compare<context_used>("ContextUsed", use::out);
+  check.compare<message_error>("MessageError", use::out);
+  check.compare<reply_start>("ReplyStart", use::out);
+  check.compare<reply_snapshot>("ReplySnapshot", use::out);
+  check.compare<register_body>("Registration", use::in_create);
+  check.compare<login_body>("Credentials", use::in_create);
+  check.compare<refresh_body>("RefreshRequest", use::in_create);
+  check.compare<password_body>("PasswordChange", use::in_create);
+  check.compare<new_user_body>("NewUser", use::in_create);
+  check.compare<user_change_body>("AccountChange", use::in_patch);
+  check.compare<chat_body>("Turn", use::in_create);
+  check.compare<stop_body>("StopRequest", use::in_create);
+
+  // Written member by member: no record stands behind them.
+  name_set others{"ErrorAnswer", "Error",        "FieldFault",  "Readiness",   "Health",
+                  "About",       "LoginMethods", "LoginList",   "LoginTicket", "UserPage",
+                  "ModelList",   "SessionPage",  "MessagePage", "ReplyTicket", "ReplyStream",
+                  "PartOpened",  "TextAdded",    "ReplyError",  "ReplyDone"};
+  others.insert(check.seen().begin(), check.seen().end());
+  CHECK(names_in(check.known().schemas()) == others);
+}
