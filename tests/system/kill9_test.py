@@ -75,8 +75,8 @@ class kill9_test(support.system_test):
                 acknowledged += len(turns)
                 resumed += sum(view.done["status"] == "interrupted" for view in turns)
             self.assertEqual([], [refusal for each in chats for refusal in each.refusals])
-        print(f"    {RUNS} times killed: {acknowledged} turns acknowledged, 0 lost; {resumed} streams"
-              f" taken up again")
+        print(f"    {RUNS} times killed: {acknowledged} turns acknowledged, 0 lost; "
+              f"{resumed} streams taken up again")
         print(f"    ready again after {min(starts_s):.2f} to {max(starts_s):.2f} s "
               f"(2 s are the aim for the release build)")
 
