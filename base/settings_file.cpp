@@ -1,4 +1,4 @@
-// The TOML side of base/settings: the one file that names tomlplusplus.
+// The TOML side of base/settings.
 #include <toml++/toml.h>
 
 #include <fstream>
