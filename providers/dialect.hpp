@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,21 +18,62 @@
 namespace parley::providers {
 
 constexpr size_t refusal_bytes_max = 64 << 10;  ///< of an error's body that are looked at
+constexpr size_t tool_calls_max = 128;          ///< of one reply
+constexpr size_t offered_models_max = 10'000;   ///< of one provider's list
 
-/// What is asked of the model; borrowed for the call.
+// -- What is asked --------------------------------------------------------------------------------
+
+/// A tool the model may call.
+struct tool_offer {
+  std::string name;
+  std::string description;
+  std::string parameters = R"({"type":"object"})";  ///< a JSON Schema, as valid JSON text
+};
+
+/// The model calls a tool. `arguments` is what it wrote: meant to be a JSON object, not checked.
+struct tool_call {
+  std::string call_id;
+  std::string name;
+  std::string arguments;
+};
+
+struct tool_result {
+  std::string call_id;
+  std::string name;
+  std::string text;
+  bool is_error = false;
+};
+
+/// One round of tools within the running turn.
+struct tool_round {
+  std::string unseen;  ///< the reply_end::unseen of the reply that called, same dialect
+  std::vector<tool_result> results;
+};
+
+/// What is asked of the model; borrowed for the call. The rounds follow the messages.
 struct prompt {
   const model_config& model;
   const std::vector<prompt_message>& messages;
   const reply_params& params;
+  std::span<const tool_offer> tools = {};
+  std::span<const tool_round> rounds = {};
 };
 
-/// What goes on the wire, behind the model's base URL.
+struct embedding_prompt {
+  const model_config& model;
+  const std::vector<std::string>& texts;
+  int32_t dimensions = 0;  ///< 0: the model's own
+};
+
+/// What goes on the wire, behind the model's base URL. Without a body it is a GET.
 struct dialect_request {
-  std::string path;
+  std::string path;  ///< with its query, percent-encoded
   std::vector<std::string> headers;
   secret_text auth_header;  ///< empty without a key
   std::string body;
 };
+
+// -- What is answered -----------------------------------------------------------------------------
 
 /// A response whose status is not 2xx.
 struct refused_response {
@@ -43,12 +85,29 @@ struct refused_response {
 /// Of one reply; app/ takes them from the settings.
 struct reply_limits {
   size_t line_bytes_max = 1 << 20;   ///< of the wire: upstream_line_bytes_max
-  size_t reply_bytes_max = 4 << 20;  ///< text and reasoning
+  size_t reply_bytes_max = 4 << 20;  ///< text, reasoning and tool calls
 };
 
 struct reply_end {
   finish_reason reason = finish_reason::stop;
   std::optional<usage> used;
+  std::vector<tool_call> calls;  ///< only of those who were offered tools
+  /// With calls: the reply in the provider's own format, its signatures and sealed thoughts
+  /// included, to be sent back with the results and never shown.
+  std::string unseen;
+};
+
+struct embeddings {
+  std::vector<std::vector<float>> vectors;  ///< one for each text, in order
+  int64_t prompt_tokens = 0;                ///< 0: not told
+};
+
+/// A model that a provider's list names; numbers are 0 where it does not say.
+struct offered_model {
+  std::string id;
+  std::string name;
+  int64_t context_window = 0;
+  int64_t max_tokens = 0;
 };
 
 /// Reads the body of one 2xx response. The same bytes give the same reply, however they are cut.
@@ -65,34 +124,43 @@ class reply_parser {
   virtual expected<reply_end> finish(std::vector<text_delta>& out) = 0;
 };
 
+/// What a parser is made for. The reader is lent by the owner of all parsers of one thread.
+struct parser_wish {
+  json_reader& reader;
+  bool has_tools = false;  ///< else a reply that calls one is broken
+  reply_limits limits = {};
+};
+
 class dialect {
  public:
   virtual ~dialect() = default;
+  virtual std::string_view name() const = 0;
   /// Fails with provider_refused / upstream_auth for a key that cannot stand in a header.
   virtual expected<dialect_request> build(const prompt& asked, const secret_text& key) const = 0;
-  /// `reader` is lent by the owner of all parsers of one thread.
-  virtual std::unique_ptr<reply_parser> make_parser(json_reader& reader,
-                                                    const reply_limits& limits = {}) const = 0;
-  virtual error refusal_of(const refused_response& response, json_reader& reader) const = 0;
+  virtual std::unique_ptr<reply_parser> make_parser(const parser_wish& wish) const = 0;
+  /// Error bodies of all dialects are read alike (refusal.hpp).
+  error refusal_of(const refused_response& response, json_reader& reader) const;
+
+  /// invalid_input / embedding_unsupported where the provider has none.
+  virtual expected<dialect_request> build_embedding(const embedding_prompt& asked,
+                                                    const secret_text& key) const;
+  /// `count` texts were asked for; upstream_broken for any other number, or ragged vectors.
+  virtual expected<embeddings> read_embedding(std::string_view body, size_t count,
+                                              json_reader& reader) const;
+
+  /// The provider's list of models.
+  virtual expected<dialect_request> build_discovery(const model_config& model,
+                                                    const secret_text& key) const = 0;
+  virtual expected<std::vector<offered_model>> read_discovery(std::string_view body,
+                                                              json_reader& reader) const = 0;
 };
 
-/// The dialect of a model's `provider`; null if there is none of that name.
+/// Null if there is none of that name.
 const dialect* find_dialect(std::string_view name);
+/// In the order of their names.
+std::vector<std::string_view> dialect_names();
 
 /// Limits of the reader that parsers share: whole answers, trusted less than strictly.
 json_limits reply_json_limits(const reply_limits& limits = {});
-
-/// Adds text to the last delta if that is of the same type and takes it off `bytes_left`. False if
-/// it is more than that.
-bool append_delta(std::vector<text_delta>& out, part_type type, std::string_view text,
-                  size_t& bytes_left);
-
-// Errors that dialects share; the sentences are ours.
-error reply_broken();
-error reply_too_large();
-/// By status alone, after what a dialect could read in the body.
-error refusal_by_status(const refused_response& response);
-/// `tokens_max` is the number the provider named, 0 if none.
-error context_too_long(int64_t tokens_max);
 
 }  // namespace parley::providers

@@ -6,7 +6,15 @@
 
 namespace parley::providers {
 
-/// Null if no provider of this name speaks it.
-const dialect* find_openai_dialect(std::string_view name);
+/// `openai`, `openai-compatible`, `mistral`, `azure`.
+const std::vector<const dialect*>& openai_dialects();
+
+std::unique_ptr<reply_parser> make_openai_parser(const parser_wish& wish);
+
+// What the Responses API shares with chat completions.
+std::string openai_embedding_body(const embedding_prompt& asked);
+expected<embeddings> read_openai_embedding(std::string_view body, size_t count,
+                                           json_reader& reader);
+expected<std::vector<offered_model>> read_openai_models(std::string_view body, json_reader& reader);
 
 }  // namespace parley::providers

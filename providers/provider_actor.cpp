@@ -84,7 +84,7 @@ struct provider_state : upstream_listener {
     call->head = head;
     if (head.status < 200 || head.status > 299) return;
     call->request.reset();
-    call->parser = call->speaks->make_parser(reader, self->services.reply);
+    call->parser = call->speaks->make_parser({reader, false, self->services.reply});
   }
 
   void on_bytes(upstream_call_id at, std::string_view bytes) override {
@@ -132,7 +132,7 @@ struct provider_state : upstream_listener {
     if (key.empty() && !model.sealed_key.empty()) {
       TRY(key, services.keys->open(model.sealed_key, key_binding(model, url.origin())));
     }
-    TRY(auto asked, call.speaks->build({model, message.messages, message.params}, key));
+    TRY(auto asked, call.speaks->build({model, message.messages, message.params, {}, {}}, key));
     call.request = upstream_request{std::move(url),
                                     std::move(asked.path),
                                     std::move(asked.headers),

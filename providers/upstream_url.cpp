@@ -102,11 +102,15 @@ expected<upstream_url> upstream_url::parse(std::string_view text, const address_
 url_handle upstream_url::with_path(std::string_view suffix) const {
   url_handle copy{::curl_url_dup(url_.get())};
   if (!copy) return nullptr;
+  auto query_at = std::min(suffix.find('?'), suffix.size());
   auto path = path_;
   if (suffix.empty() || suffix.front() != '/') path += '/';
-  path += suffix;
+  path += suffix.substr(0, query_at);
   if (::curl_url_set(copy.get(), CURLUPART_PATH, path.c_str(), 0) != CURLUE_OK) return nullptr;
-  return copy;
+  if (query_at == suffix.size()) return copy;
+  std::string query{suffix.substr(query_at + 1)};
+  auto code = ::curl_url_set(copy.get(), CURLUPART_QUERY, query.c_str(), CURLU_APPENDQUERY);
+  return code == CURLUE_OK ? std::move(copy) : nullptr;
 }
 
 expected<std::string> origin_of(std::string_view base_url) {

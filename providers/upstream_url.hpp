@@ -39,7 +39,8 @@ class upstream_url {
   /// The host is an address, so that no look-up is needed.
   bool is_literal() const { return is_literal_; }
 
-  /// A copy whose path is this one's with "/suffix" behind it. Null only without memory.
+  /// A copy whose path is this one's with "/suffix" behind it; the suffix's "?query" follows a
+  /// query this one has. Null only without memory.
   url_handle with_path(std::string_view suffix) const;
 
  private:

@@ -1,143 +1,22 @@
 #include "providers/openai.hpp"
 
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+
+#include "tests/support/dialect_replay.hpp"
 
 using namespace parley;
 using namespace parley::providers;
 
 namespace {
 
-std::string read_whole(const std::filesystem::path& path) {
-  std::ifstream file{path, std::ios::binary};
-  REQUIRE(file);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-void merge_into(std::vector<text_delta>& all, const std::vector<text_delta>& more) {
-  for (auto& delta : more) {
-    if (!all.empty() && all.back().type == delta.type)
-      all.back().text += delta.text;
-    else
-      all.push_back(delta);
-  }
-}
-
-std::string line_of(const error& cause) {
-  auto detail = detail_of(cause);
-  auto line = "error " + to_string(code_of(cause)) + "/" + detail.reason;
-  for (auto& fault : detail.fields) line += " " + fault.bound;
-  return line + "\n";
-}
-
-json_reader& shared_reader() {
-  static json_reader reader{reply_json_limits()};
-  return reader;
-}
-
-/// What the golden files say, one line for each thing that happened.
-std::string replay(const std::vector<std::string_view>& pieces) {
-  auto parser = find_dialect("openai")->make_parser(shared_reader());
-  std::vector<text_delta> all;
-  std::optional<error> fault;
-  for (auto piece : pieces) {
-    std::vector<text_delta> deltas;
-    auto pushed = parser->push(piece, deltas);
-    merge_into(all, deltas);
-    if (pushed) continue;
-    fault = pushed.error();
-    break;
-  }
-  std::vector<text_delta> deltas;
-  auto end = parser->finish(deltas);
-  merge_into(all, deltas);
-  if (fault) CHECK_FALSE(end);
-  std::string result;
-  for (auto& delta : all) {
-    result += std::string{name_of(delta.type)} + " ";
-    append_json_string(result, delta.text);
-    result += "\n";
-  }
-  if (!end) return result + line_of(end.error());
-  if (end->used) {
-    result += "usage " + std::to_string(end->used->prompt_tokens) + " " +
-              std::to_string(end->used->completion_tokens);
-    if (auto n = end->used->reasoning_tokens) result += " reasoning " + std::to_string(*n);
-    if (auto n = end->used->cached_tokens) result += " cached " + std::to_string(*n);
-    result += "\n";
-  }
-  result += "finish " + to_string(end->reason);
-  return result + (parser->is_complete() ? " complete\n" : "\n");
-}
-
-model_config some_model() {
-  model_config model;
-  model.model = "gpt-x";
-  model.max_tokens = 1000;
-  return model;
-}
-
-part text_part(std::string text) {
-  part result;
-  result.text = std::move(text);
-  return result;
-}
-
-part part_of(part_type type, std::optional<std::string> text, std::optional<std::string> url) {
-  part result;
-  result.type = type;
-  result.text = std::move(text);
-  result.url = std::move(url);
-  return result;
-}
-
-expected<dialect_request> build(std::string_view name, const std::vector<prompt_message>& messages,
-                                const reply_params& params = {},
-                                const std::string& key = "sk-key") {
-  auto model = some_model();
-  return find_dialect(name)->build({model, messages, params}, secret_text{key});
-}
-
-std::string refusal(int status, std::string_view body, uint32_t retry_after_s = 0) {
-  auto cause = find_dialect("openai")->refusal_of({status, retry_after_s, body}, shared_reader());
-  // Nothing the upstream wrote is passed on.
-  CHECK(describe(cause).find("canary") == std::string::npos);
-  auto line = line_of(cause).substr(6);
-  line.pop_back();
-  if (auto seconds = detail_of(cause).retry_after_s) line += " in " + std::to_string(seconds);
-  return line;
+std::string refused(int status, std::string_view body, uint32_t retry_after_s = 0) {
+  return refusal("openai", status, body, retry_after_s);
 }
 
 }  // namespace
 
-TEST_CASE("recorded streams become the expected events, however they are cut", "[openai]") {
-  size_t count = 0;
-  for (auto& entry : std::filesystem::directory_iterator{"tests/golden/openai"}) {
-    if (entry.path().extension() != ".txt") continue;
-    ++count;
-    INFO(entry.path().string());
-    auto stream = read_whole(entry.path());
-    auto wanted = read_whole(std::filesystem::path{entry.path()}.replace_extension(".expected"));
-    auto view = std::string_view{stream};
-    CHECK(replay({view}) == wanted);
-    for (size_t cut = 0; cut <= view.size(); ++cut) {
-      if (replay({view.substr(0, cut), view.substr(cut)}) == wanted) continue;
-      INFO(cut);
-      CHECK(replay({view.substr(0, cut), view.substr(cut)}) == wanted);
-    }
-    std::vector<std::string_view> bytes;
-    for (size_t i = 0; i < view.size(); ++i) bytes.push_back(view.substr(i, 1));
-    CHECK(replay(bytes) == wanted);
-  }
-  CHECK(count >= 30);
-}
-
 TEST_CASE("one push gives one delta for each run of one type", "[openai]") {
-  auto parser = find_dialect("openai")->make_parser(shared_reader());
+  auto parser = find_dialect("openai")->make_parser({shared_reader(), false, {}});
   std::vector<text_delta> out;
   std::string stream;
   for (auto piece :
@@ -151,7 +30,7 @@ TEST_CASE("one push gives one delta for each run of one type", "[openai]") {
 }
 
 TEST_CASE("replies and lines have a limit", "[openai]") {
-  auto parser = find_dialect("openai")->make_parser(shared_reader());
+  auto parser = find_dialect("openai")->make_parser({shared_reader(), false, {}});
   std::vector<text_delta> out;
   SECTION("many events") {
     auto event =
@@ -189,25 +68,23 @@ TEST_CASE("replies and lines have a limit", "[openai]") {
 }
 
 TEST_CASE("a request as OpenAI wants it", "[openai]") {
-  std::vector<prompt_message> messages{
-      {message_role::system, {text_part("Be \"brief\".")}},
-      {message_role::user,
-       {text_part("What is this?"),
-        part_of(part_type::image, std::nullopt, "data:image/png;base64,AAAA"),
-        part_of(part_type::image, std::nullopt, "http://10.0.0.1/x.png")}},
-      {message_role::assistant,
-       {part_of(part_type::reasoning, "secret thoughts", std::nullopt), text_part("A "),
-        text_part("cat.")}}};
-  reply_params params;
-  params.temperature = 0.5;
-  params.seed = 7;
-  params.stop = {"END", "\n"};
-  auto request = build("openai", messages, params);
+  asked_for asked;
+  auto thoughts = text_part("secret thoughts");
+  thoughts.type = part_type::reasoning;
+  asked.messages = {{message_role::system, {text_part("Be \"brief\".")}},
+                    {message_role::user,
+                     {text_part("What is this?"), image_part("data:image/png;base64,AAAA"),
+                      image_part("http://10.0.0.1/x.png")}},
+                    {message_role::assistant, {thoughts, text_part("A "), text_part("cat.")}}};
+  asked.params.temperature = 0.5;
+  asked.params.seed = 7;
+  asked.params.stop = {"END", "\n"};
+  auto request = build("openai", asked);
   REQUIRE(request);
   CHECK(request->path == "/chat/completions");
   CHECK(request->auth_header.reveal() == "Authorization: Bearer sk-key");
   CHECK(request->body ==
-        R"({"model":"gpt-x","messages":[{"role":"system","content":"Be \"brief\"."},)"
+        R"({"model":"model-x","messages":[{"role":"system","content":"Be \"brief\"."},)"
         R"({"role":"user","content":[{"type":"text","text":"What is this?"},)"
         R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},)"
         R"({"role":"assistant","content":"A cat."}],"stream":true,)"
@@ -215,103 +92,215 @@ TEST_CASE("a request as OpenAI wants it", "[openai]") {
         R"("max_completion_tokens":1000,"seed":7,"stop":["END","\n"]})");
 }
 
+TEST_CASE("tools are offered, and a round of them goes back", "[openai]") {
+  asked_for asked;
+  asked.messages = {{message_role::user, {text_part("Weather?")}}};
+  asked.tools = {{"weather", "Tells it.", R"({"type":"object","properties":{}})"}};
+  asked.rounds = {{R"({"role":"assistant","content":null})", {{"c1", "weather", "sunny"}}}};
+  auto request = build("openai-compatible", asked);
+  REQUIRE(request);
+  CHECK(request->body ==
+        R"({"model":"model-x","messages":[{"role":"user","content":"Weather?"},)"
+        R"({"role":"assistant","content":null},)"
+        R"({"role":"tool","tool_call_id":"c1","content":"sunny"}],)"
+        R"("tools":[{"type":"function","function":{"name":"weather","description":"Tells it.",)"
+        R"("parameters":{"type":"object","properties":{}}}}],)"
+        R"("stream":true,"stream_options":{"include_usage":true},"max_tokens":1000})");
+}
+
+TEST_CASE("a tool that nobody offered is not called", "[openai]") {
+  constexpr std::string_view stream =
+      "data: "
+      "{\"choices\":[{\"delta\":{\"content\":\"Hm\",\"tool_calls\":[{\"index\":0,\"id\":\"c\","
+      "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}"
+      "\n\n"
+      "data: [DONE]\n\n";
+  CHECK(replay("openai", {stream}, false) ==
+        "text \"Hm\"\nerror provider_failed/upstream_tool_call\n");
+  CHECK(replay("openai", {stream}, true).find("call c f {}\n") != std::string::npos);
+}
+
 TEST_CASE("where servers differ", "[openai]") {
-  reply_params params;
-  params.max_tokens = 5;
-  auto compatible = build("openai-compatible", {}, params);
+  asked_for asked;
+  asked.params.max_tokens = 5;
+  asked.params.seed = 1;
+  auto compatible = build("openai-compatible", asked);
   REQUIRE(compatible);
-  CHECK(compatible->body == R"({"model":"gpt-x","messages":[],"stream":true,)"
-                            R"("stream_options":{"include_usage":true},"max_tokens":5})");
-  auto mistral = build("mistral", {}, params);
+  CHECK(compatible->body == R"({"model":"model-x","messages":[],"stream":true,)"
+                            R"("stream_options":{"include_usage":true},"max_tokens":5,"seed":1})");
+  auto mistral = build("mistral", asked);
   REQUIRE(mistral);
-  CHECK(mistral->body == R"({"model":"gpt-x","messages":[],"stream":true,"max_tokens":5})");
+  CHECK(mistral->body == R"({"model":"model-x","messages":[],"stream":true,"max_tokens":5,)"
+                         R"("random_seed":1})");
   CHECK(find_dialect("telepathy") == nullptr);
 }
 
-TEST_CASE("a reply is limited only by who asked for a limit", "[openai]") {
-  auto model = some_model();
-  model.max_tokens.reset();
-  for (auto provider : {"openai", "openai-compatible", "mistral"}) {
-    auto request = find_dialect(provider)->build({model, {}, {}}, secret_text{});
+TEST_CASE("a reply is limited only by who asked for a limit", "[dialect]") {
+  asked_for asked;
+  asked.model.max_tokens.reset();
+  for (auto name : dialect_names()) {
+    INFO(name);
+    auto request = build(name, asked);
     REQUIRE(request);
-    CHECK(request->body.find("max_") == std::string::npos);
+    for (auto key : {"max_", "maxOutput", "num_predict"}) {
+      // Anthropic demands one.
+      auto is_told = request->body.find(key) != std::string::npos;
+      CHECK(is_told == (name == "anthropic" && std::string_view{key} == "max_"));
+    }
   }
 }
 
-TEST_CASE("limits of a reply are its call's", "[openai]") {
-  auto parser = find_dialect("openai")->make_parser(shared_reader(),
-                                                    {.line_bytes_max = 100, .reply_bytes_max = 8});
+TEST_CASE("limits of a reply are its call's", "[dialect]") {
   std::vector<text_delta> out;
-  auto event = [](std::string_view text) {
-    return "data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string{text} + "\"}}]}\n\n";
-  };
-  REQUIRE(parser->push(event("12345678"), out));
   SECTION("its text") {
+    auto parser = find_dialect("openai")->make_parser({shared_reader(), false, {100, 8}});
+    auto event = [](std::string_view text) {
+      return "data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string{text} + "\"}}]}\n\n";
+    };
+    REQUIRE(parser->push(event("12345678"), out));
     auto pushed = parser->push(event("9"), out);
     REQUIRE_FALSE(pushed);
     CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
   }
   SECTION("a line of the wire") {
-    auto pushed = parser->push(": " + std::string(100, 'x'), out);
-    REQUIRE_FALSE(pushed);
-    CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
+    for (auto name : {"openai", "anthropic", "gemini", "ollama"}) {
+      auto parser = find_dialect(name)->make_parser({shared_reader(), false, {100, 8}});
+      auto pushed = parser->push(": " + std::string(100, 'x'), out);
+      REQUIRE_FALSE(pushed);
+      CHECK(detail_of(pushed.error()).reason == "upstream_too_large");
+    }
   }
 }
 
-TEST_CASE("a key that cannot stand in a header is not sent", "[openai]") {
-  for (auto key : {"sk a", "sk\r\nX-Evil: 1", "sk\n", "schl\xc3\xbcssel", "\x7f"}) {
-    auto request = build("openai", {}, {}, key);
-    REQUIRE_FALSE(request);
-    CHECK(detail_of(request.error()).reason == "upstream_auth");
+TEST_CASE("Azure names the deployment in the path", "[openai]") {
+  asked_for asked;
+  asked.model = some_model("my gpt/4");
+  auto path_at = [&](std::string base_url) {
+    asked.model.base_url = std::move(base_url);
+    auto request = build("azure", asked);
+    REQUIRE(request);
+    CHECK(request->auth_header.reveal() == "api-key: sk-key");
+    return request->path;
+  };
+  CHECK(path_at("https://x.openai.azure.com") ==
+        "/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21");
+  CHECK(path_at("https://x.openai.azure.com/?api-version=2025-01-01-preview") ==
+        "/openai/deployments/my%20gpt%2F4/chat/completions");
+  CHECK(path_at("https://x.openai.azure.com/openai/v1/") == "/chat/completions");
+  auto list = find_dialect("azure")->build_discovery(some_model(), secret_text{"k"});
+  REQUIRE(list);
+  CHECK(list->path == "/openai/models?api-version=2024-10-21");
+  CHECK(list->body.empty());
+}
+
+TEST_CASE("a key that cannot stand in a header is not sent, in no dialect", "[dialect]") {
+  for (auto name : dialect_names()) {
+    INFO(name);
+    asked_for asked;
+    for (auto key : {"sk a", "sk\r\nX-Evil: 1", "sk\n", "schl\xc3\xbcssel", "\x7f"}) {
+      asked.key = key;
+      auto request = build(name, asked);
+      REQUIRE_FALSE(request);
+      CHECK(detail_of(request.error()).reason == "upstream_auth");
+      CHECK_FALSE(find_dialect(name)->build_discovery(asked.model, secret_text{key}));
+    }
+    asked.key.clear();
+    auto keyless = build(name, asked);
+    REQUIRE(keyless);
+    CHECK(keyless->auth_header.empty());
   }
-  auto keyless = build("openai", {}, {}, "");
-  REQUIRE(keyless);
-  CHECK(keyless->auth_header.empty());
+}
+
+TEST_CASE("embeddings, asked for and read", "[openai]") {
+  std::vector<std::string> texts{"a", "b"};
+  auto model = some_model();
+  auto request = find_dialect("openai")->build_embedding({model, texts, 2}, secret_text{"k"});
+  REQUIRE(request);
+  CHECK(request->path == "/embeddings");
+  CHECK(request->body ==
+        R"({"model":"model-x","input":["a","b"],"encoding_format":"float","dimensions":2})");
+  auto read = [](std::string_view body, size_t count) {
+    return find_dialect("openai")->read_embedding(body, count, shared_reader());
+  };
+  auto found = read(R"({"data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":[1,2.5]}],)"
+                    R"("usage":{"prompt_tokens":2}})",
+                    2);
+  REQUIRE(found);
+  CHECK(found->vectors == std::vector<std::vector<float>>{{1, 2.5}, {3, 4}});
+  CHECK(found->prompt_tokens == 2);
+  for (auto body : {R"({"data":[{"index":0,"embedding":[1]}]})",
+                    R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]})",
+                    R"({"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1,2]}]})",
+                    R"({"data":[{"index":0,"embedding":[1]},{"index":7,"embedding":[1]}]})",
+                    R"({"data":[{"embedding":["x"]},{"embedding":[1]}]})", "{}", "<html>", ""}) {
+    INFO(body);
+    CHECK(line_of(read(body, 2).error()) == "provider_failed/upstream_broken");
+  }
+}
+
+TEST_CASE("the list of models, in the spellings of several servers", "[openai]") {
+  auto read = [](std::string_view body) {
+    return find_dialect("openai-compatible")->read_discovery(body, shared_reader());
+  };
+  auto found = read(R"({"data":[{"id":"a","context_length":1000},{"id":"b","name":"B",)"
+                    R"("max_model_len":2000,"max_output_tokens":10},{"id":""},{"x":1},)"
+                    R"({"id":"c","context_window":-1}]})");
+  REQUIRE(found);
+  REQUIRE(found->size() == 3);
+  CHECK((*found)[0].context_window == 1000);
+  CHECK((*found)[0].name == "a");
+  CHECK((*found)[1].context_window == 2000);
+  CHECK((*found)[1].max_tokens == 10);
+  CHECK((*found)[1].name == "B");
+  CHECK((*found)[2].context_window == 0);
+  CHECK(read("[{\"id\":\"t\"}]"));
+  CHECK_FALSE(read("{}"));
+  CHECK_FALSE(read("<html>"));
 }
 
 TEST_CASE("refusals become our own errors", "[openai]") {
-  CHECK(refusal(401, R"({"error":{"message":"Incorrect API key: sk-canary"}})") ==
+  CHECK(refused(401, R"({"error":{"message":"Incorrect API key: sk-canary"}})") ==
         "provider_refused/upstream_auth");
-  CHECK(refusal(403, "canary") == "provider_refused/upstream_auth");
-  CHECK(refusal(402, "") == "provider_refused/upstream_quota");
-  CHECK(refusal(404, R"({"detail":"canary"})") == "provider_refused/upstream_not_found");
-  CHECK(refusal(429, R"({"error":{"code":"rate_limit_exceeded"}})", 7) ==
+  CHECK(refused(403, "canary") == "provider_refused/upstream_auth");
+  CHECK(refused(402, "") == "provider_refused/upstream_quota");
+  CHECK(refused(404, R"({"detail":"canary"})") == "provider_refused/upstream_not_found");
+  CHECK(refused(429, R"({"error":{"code":"rate_limit_exceeded"}})", 7) ==
         "rate_limited/upstream_rate_limited in 7");
-  CHECK(refusal(429, R"({"error":{"code":"insufficient_quota","message":"canary"}})", 7) ==
+  CHECK(refused(429, R"({"error":{"code":"insufficient_quota","message":"canary"}})", 7) ==
         "provider_refused/upstream_quota");
-  CHECK(refusal(500, "<html>canary</html>") == "provider_failed/upstream_error");
-  CHECK(refusal(503, "", 9) == "provider_failed/upstream_overloaded in 9");
-  CHECK(refusal(529, "[]") == "provider_failed/upstream_overloaded");
-  CHECK(refusal(302, "") == "provider_refused/upstream_redirect");
-  CHECK(refusal(408, "") == "timeout/upstream_timeout");
-  CHECK(refusal(422, R"({"detail":[{"loc":["body"],"msg":"canary"}]})") ==
+  CHECK(refused(500, "<html>canary</html>") == "provider_failed/upstream_error");
+  CHECK(refused(503, "", 9) == "provider_failed/upstream_overloaded in 9");
+  CHECK(refused(529, "[]") == "provider_failed/upstream_overloaded");
+  CHECK(refused(302, "") == "provider_refused/upstream_redirect");
+  CHECK(refused(408, "") == "timeout/upstream_timeout");
+  CHECK(refused(422, R"({"detail":[{"loc":["body"],"msg":"canary"}]})") ==
         "provider_refused/upstream_refused");
-  CHECK(refusal(400, R"({"error":{"code":"content_filter"}})") ==
+  CHECK(refused(400, R"({"error":{"code":"content_filter"}})") ==
         "provider_refused/upstream_content_filter");
 }
 
 TEST_CASE("a context that is too long is recognised, with its limit", "[openai]") {
   CHECK(
-      refusal(
+      refused(
           400,
           R"({"error":{"message":"This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.","code":"context_length_exceeded"}})") ==
       "provider_refused/context_too_long 8192");
   CHECK(
-      refusal(
+      refused(
           400,
           R"({"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000","code":400})") ==
       "provider_refused/context_too_long 4096");
   CHECK(
-      refusal(
+      refused(
           400,
           R"({"error":{"code":400,"type":"exceed_context_size_error","message":"the request exceeds the available context size","n_prompt_tokens":5000,"n_ctx":2048}})") ==
       "provider_refused/context_too_long 2048");
-  CHECK(refusal(413, R"({"error":"prompt is too long for the context window of 32768 tokens"})") ==
+  CHECK(refused(413, R"({"error":"prompt is too long for the context window of 32768 tokens"})") ==
         "provider_refused/context_too_long 32768");
-  CHECK(refusal(400, R"({"error":{"code":"context_length_exceeded","message":"?"}})") ==
+  CHECK(refused(400, R"({"error":{"code":"context_length_exceeded","message":"?"}})") ==
         "provider_refused/context_too_long");
-  CHECK(refusal(400, R"([{"error":{"message":"The context window of 128000 tokens is full"}}])") ==
+  CHECK(refused(400, R"([{"error":{"message":"The context window of 128000 tokens is full"}}])") ==
         "provider_refused/context_too_long 128000");
-  CHECK(refusal(401, R"({"error":{"message":"context length"}})") ==
+  CHECK(refused(401, R"({"error":{"message":"context length"}})") ==
         "provider_refused/upstream_auth");
 }

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "providers/dialect.hpp"
+#include "providers/refusal.hpp"
 
 using namespace parley;
 using namespace parley::providers;

@@ -217,5 +217,8 @@ TEST_CASE("a call's URL is the base with a path behind it", "[upstream_url]") {
   CHECK(request_url("https://api.example.com/a/../b", "/c") == "https://api.example.com/b/c");
   CHECK(request_url("https://a.example/d?api-version=2", "/chat") ==
         "https://a.example/d/chat?api-version=2");
+  CHECK(request_url("https://a.example/d", "/chat?alt=sse") == "https://a.example/d/chat?alt=sse");
+  CHECK(request_url("https://a.example/d?v=2", "/m%2Fx:go?alt=sse") ==
+        "https://a.example/d/m%2Fx:go?v=2&alt=sse");
   CHECK(request_url("http://0x7f.1:8000", "/v1") == "http://127.0.0.1:8000/v1");
 }
