@@ -104,6 +104,7 @@ struct node::parts {
   std::unique_ptr<token_counter> counter;
   std::unique_ptr<http::router> routes;
   http::node_status status;
+  std::unique_ptr<http::rate_limits> rates;
   providers::provider_services services;
   std::shared_ptr<storage::database> files;
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
@@ -299,6 +300,7 @@ void node::parts::start_accounts() {
 
 expected<void> node::parts::start_io() {
   if (address.port != 0) TRY_DONE(http::check_port_is_free(address.host, address.port));
+  rates = std::make_unique<http::rate_limits>(http::rate_settings_of(values));
   for (size_t i = 0; i < values.io_threads; ++i) {
     auto made = std::make_unique<io_thread>();
     made->loop = std::make_unique<io_loop>(*system);
@@ -319,6 +321,7 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.signer = signer.get();
   each.clock = &system_wall_clock();
   each.status = &status;
+  each.rates = rates.get();
   each.directory = directory;
   each.admin = admin;
   each.provider = thread.provider;

@@ -188,10 +188,14 @@ class loader {
 
   void fill_in() {
     auto& values = result_.values;
-    auto half = std::max<size_t>(1, std::thread::hardware_concurrency() / 2);
-    for (auto* threads : {&values.io_threads, &values.scheduler_threads, &values.hashing_threads}) {
+    size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    auto half = std::max<size_t>(1, cores / 2);
+    for (auto* threads : {&values.scheduler_threads, &values.hashing_threads}) {
       if (*threads == 0) *threads = half;
     }
+    // Relaying is nearly all there is to do under load: two cores are wanted whole
+    // (docs/decisions/0019).
+    if (values.io_threads == 0) values.io_threads = std::max(half, std::min<size_t>(cores, 2));
   }
 
   configuration result_;

@@ -112,7 +112,6 @@ class edge : public exchange_sink {
   /// Where an answer goes that is given while httplib runs the handler.
   answer* inline_answer_ = nullptr;
   std::unique_ptr<engine> engine_;
-  std::unique_ptr<rate_limits> rates_;
   std::unique_ptr<reactor> reactor_;
   std::unordered_map<exchange_key, std::unique_ptr<exchange>> exchanges_;
   std::unordered_map<user_id, user_actor> users_;  ///< dropped on `down`

@@ -80,19 +80,6 @@ reactor_settings reactor_settings_of(const settings& from) {
   return to;
 }
 
-rate_settings rate_settings_of(const settings& from) {
-  rate_settings to;
-  auto set = [&](rate_class kind, size_t per_minute) {
-    to.per_minute[static_cast<size_t>(kind)] = static_cast<uint32_t>(per_minute);
-  };
-  set(rate_class::read, from.read_calls_per_min);
-  set(rate_class::write, from.write_calls_per_min);
-  set(rate_class::login, from.login_calls_per_min);
-  set(rate_class::chat, from.chat_calls_per_min);
-  set(rate_class::upload, from.upload_calls_per_min);
-  return to;
-}
-
 }  // namespace
 
 edge_actor spawn_edge(caf::actor_system& system, io_loop& loop, edge_parts parts,
@@ -112,7 +99,6 @@ void edge::begin(io_loop& loop, edge_parts parts, const listen_address& address,
       engine::settings{static_cast<int>(values.keep_alive_s.count()),
                        static_cast<int>(values.requests_per_connection_max)});
   trusted_ = parse_ranges(values.trusted_proxies);
-  rates_ = std::make_unique<rate_limits>(rate_settings_of(values));
   reactor_ =
       std::make_unique<reactor>(loop, parts_.routes->table(), *this, reactor_settings_of(values));
   self_->set_down_handler([this](caf::down_msg& down) {
@@ -267,7 +253,7 @@ expected<std::optional<request_key>> edge::read_key(const exchange& x,
 expected<void> edge::check_rate(exchange& x) {
   const auto& row = parts_.routes->table().row(x.request.route);
   auto whose = x.who.user.is_none() ? x.address : to_string(x.who.user);
-  x.rate = rates_->take(whose, row.rate, loop_->now());
+  x.rate = parts_.rates->take(whose, row.rate, loop_->now());
   if (x.rate.is_allowed) return {};
   error_detail detail;
   detail.reason = "rate_limited";

@@ -20,6 +20,7 @@ struct edge_parts {
   const token_signer* signer = nullptr;
   const wall_clock* clock = nullptr;
   node_status* status = nullptr;
+  rate_limits* rates = nullptr;  ///< the node's, shared by its edges
   directory_actor directory;
   admin_actor admin;
   provider_actor provider;  ///< that of the same loop

@@ -1,12 +1,15 @@
-/// Rate limits of one edge: how many calls a minute a user, or an address without a login, may make
-/// in each class. Bounded memory; owned by an edge actor, on its thread.
+/// Rate limits of the node: how many calls a minute a user, or an address without a login, may make
+/// in each class, whichever edges take them. Bounded memory; owned by the node, asked on every
+/// edge's thread: a lock is held for one look-up, and callers are spread over several.
 #pragma once
 
 #include <array>
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "base/settings.hpp"
 #include "http/route_table.hpp"
 
 namespace parley::http {
@@ -14,6 +17,7 @@ namespace parley::http {
 struct rate_settings {
   /// Calls a minute by rate_class; 0: no limit.
   std::array<uint32_t, 6> per_minute{};
+  /// Callers remembered, about: each of rate_limits' stripes holds its share.
   size_t callers_max = 50'000;
 };
 
@@ -32,14 +36,23 @@ class rate_limits {
 
   explicit rate_limits(rate_settings of) : settings_(of) {}
   rate_verdict take(const std::string& caller, rate_class kind, time_point now);
-  size_t size() const { return due_.size(); }
+  /// Callers remembered.
+  size_t size() const;
 
  private:
-  void forget_idle(time_point now);
+  struct stripe {
+    mutable std::mutex mutex;
+    /// Class and caller -> when all of the limit is back.
+    std::unordered_map<std::string, time_point> due;
+  };
+  static constexpr size_t stripe_count = 16;
+
+  void forget_idle(stripe& of, time_point now) const;
 
   rate_settings settings_;
-  /// Class and caller -> when all of the limit is back.
-  std::unordered_map<std::string, time_point> due_;
+  std::array<stripe, stripe_count> stripes_;
 };
+
+rate_settings rate_settings_of(const settings& from);
 
 }  // namespace parley::http

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/setting_rows.hpp"
 
@@ -62,7 +63,8 @@ TEST_CASE("the defaults are those of the design, threads and memory filled in") 
   CHECK(values.refresh_token_days == 720h);
   CHECK(values.checkpoint_ms == 1s);
   CHECK(values.trusted_proxies.empty());
-  CHECK(values.io_threads >= 1);
+  auto cores = std::max(1u, std::thread::hardware_concurrency());
+  CHECK(values.io_threads == (cores < 4 ? std::min(cores, 2u) : cores / 2));
   CHECK(values.scheduler_threads >= 1);
   CHECK(values.hashing_threads >= 1);
 }
