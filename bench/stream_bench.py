@@ -200,7 +200,8 @@ class Nginx:
         self.load = ["--target", "openai", "--url", f"127.0.0.1:{self.port}", "--model", plan.model]
         (folder / "nginx.conf").write_text(NGINX.format(
             folder=folder, port=self.port, upstream_port=upstream.port, streams=plan.streams,
-            connections=2 * plan.streams + 512, user="user root;" if os.geteuid() == 0 else ""))
+            # Two for each stream; with few free ones left nginx would close idle clients.
+            connections=3 * plan.streams + 1024, user="user root;" if os.geteuid() == 0 else ""))
 
     @contextlib.contextmanager
     def started(self):
