@@ -18,22 +18,29 @@ using session_parent_actor = caf::typed_actor<ask<find_model, model_config>, tel
 /// stops because of one.
 using session_actor = caf::typed_actor<
     // message         answer        what it does
-    ask<start_turn, reply_ticket>,    // store the draft and start the model; answers once stored
-    ask<follow_reply, reply_ticket>,  // slices are then told to the reader while credit lasts
-    tell<grant_credit>,               // from a reader: so many more bytes may be sent
-    tell<leave_reply>,                // from a reader: its client is gone
-    ask<stop_reply, done>,            // cancel upstream; what arrived is kept and stored
-    ask<change_session, session>,     // merge patch, stored
-    ask<drop_session, done>,          // remove it with its messages, then end
-    tell<end_streams>,                // from USER: a login ended
-    tell<reply_delta>,                // from PROVIDER
-    tell<reply_finished>,             // from PROVIDER: usage and reason
-    tell<reply_failed>,               // from PROVIDER: a safe error
-    tell<reply_tick>,                 // from PROVIDER, each second: checkpoint
-    tell<checkpoint_lost>,            // from STORAGE: make it again
-    tell<idle_check>,                 // from itself
-    tell<rest>,                       // from USER: sleep if idle
-    tell<sleep_now>>;                 // from USER: yes, end
+    ask<start_turn, reply_ticket>,      // store the draft and start the model; answers once stored
+    ask<follow_reply, reply_ticket>,    // slices are then told to the reader while credit lasts
+    tell<grant_credit>,                 // from a reader: so many more bytes may be sent
+    tell<leave_reply>,                  // from a reader: its client is gone
+    ask<stop_reply, done>,              // cancel upstream; what arrived is kept and stored
+    ask<change_session, session>,       // merge patch, stored
+    ask<drop_session, done>,            // remove it with its messages, then end
+    ask<preview_turn, turn_preview>,    // what a turn would send
+    ask<change_message, message>,       // pin it, or no longer
+    ask<get_summary, session_summary>,  // not_found if there is none
+    ask<write_summary, session_summary>,  // the user's own
+    ask<drop_summary, done>,              // back to the bare conversation
+    ask<make_summary, session_summary>,   // the model writes it now
+    tell<session_work>,                   // from itself: something to do once a turn is over
+    tell<end_streams>,                    // from USER: a login ended
+    tell<reply_delta>,                    // from PROVIDER
+    tell<reply_finished>,                 // from PROVIDER: usage and reason
+    tell<reply_failed>,                   // from PROVIDER: a safe error
+    tell<reply_tick>,                     // from PROVIDER, each second: checkpoint
+    tell<checkpoint_lost>,                // from STORAGE: make it again
+    tell<idle_check>,                     // from itself
+    tell<rest>,                           // from USER: sleep if idle
+    tell<sleep_now>>;                     // from USER: yes, end
 
 /// Where the reply is and who holds it.
 struct reply_ticket {

@@ -112,6 +112,10 @@ PARLEY_INSPECT(session_weighs, session, bytes)
 struct idle_check {};
 PARLEY_INSPECT(idle_check)
 
+/// SESSION to itself, once a turn is over: counts and summary.
+struct session_work {};
+PARLEY_INSPECT(session_work)
+
 /// SESSION to USER: nothing to do; `seen` counts the messages got from USER so far: start_turn,
 /// follow_reply, stop_reply, change_session, drop_session and end_streams, handed on or its own.
 struct session_idle {
@@ -127,10 +131,57 @@ struct turn_ended {
 };
 PARLEY_INSPECT(turn_ended, session)
 
+enum class model_purpose : uint8_t { turn = 1, summary };
+
 /// SESSION to USER: the model to use. errc::not_found if the user can't see it.
 struct find_model {
   model_id id;  ///< none: the user's or the system's default
+  /// For a summary the system's summary model goes first.
+  model_purpose purpose = model_purpose::turn;
 };
-PARLEY_INSPECT(find_model, id)
+PARLEY_INSPECT(find_model, id, purpose)
+
+/// What a turn would send, without sending it.
+struct preview_turn {
+  draft content;
+};
+PARLEY_INSPECT(preview_turn, content)
+
+struct turn_preview {
+  model_id model;
+  std::string model_name;
+  context_used context;
+  std::optional<int64_t> reply_tokens_max;
+};
+PARLEY_INSPECT(turn_preview, model, model_name, context, reply_tokens_max)
+
+struct change_message {
+  message_id id;
+  bool pinned = false;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_message, id, pinned, if_version)
+
+struct get_summary {};
+PARLEY_INSPECT(get_summary)
+
+/// From its user. It covers what the one before covered; of a new one that is all but the end that
+/// the last request sent.
+struct write_summary {
+  std::string text;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(write_summary, text, if_version)
+
+struct drop_summary {
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_summary, if_version)
+
+/// Let the model write it now, over all but the last turns.
+struct make_summary {
+  provider_actor provider;
+};
+PARLEY_INSPECT(make_summary, provider)
 
 }  // namespace parley

@@ -110,8 +110,9 @@ PARLEY_INSPECT(load_session, owner_id, id)
 struct session_loaded {
   session header;
   std::vector<message_header> messages;  ///< in the order of their making
+  std::optional<session_summary> summary;
 };
-PARLEY_INSPECT(session_loaded, header, messages)
+PARLEY_INSPECT(session_loaded, header, messages, summary)
 
 /// Whole messages, in the order asked; absent ones are left out.
 struct read_messages {
@@ -125,6 +126,17 @@ struct message_list {
   std::vector<message> items;
 };
 PARLEY_INSPECT(message_list, items)
+
+/// What is known of closed tokenizers, the latest first.
+struct load_calibrations {
+  int64_t rows_max = 0;
+};
+PARLEY_INSPECT(load_calibrations, rows_max)
+
+struct calibration_list {
+  std::vector<stored_calibration> items;
+};
+PARLEY_INSPECT(calibration_list, items)
 
 struct read_session {
   user_id owner_id;

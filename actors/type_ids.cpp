@@ -1,3 +1,4 @@
+#include "actors/counter.hpp"
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"
 
@@ -39,6 +40,8 @@ void add(caf::actor_system_config& config, const char* name) {
   X(session_loaded)             \
   X(read_messages)              \
   X(message_list)               \
+  X(load_calibrations)          \
+  X(calibration_list)           \
   X(read_session)               \
   X(page_sessions)              \
   X(page_messages)              \
@@ -72,6 +75,28 @@ void add(caf::actor_system_config& config, const char* name) {
   X(turn_ended)                 \
   X(session_weighs)             \
   X(find_model)                 \
+  X(preview_turn)               \
+  X(turn_preview)               \
+  X(change_message)             \
+  X(get_summary)                \
+  X(write_summary)              \
+  X(drop_summary)               \
+  X(make_summary)               \
+  X(session_work)               \
+  X(measure_parts)              \
+  X(measured_parts)             \
+  X(find_calibration)           \
+  X(token_calibration)          \
+  X(learn_tokens)               \
+  X(store_calibrations)         \
+  X(session_summary)            \
+  X(stored_calibration)         \
+  X(content_measure)            \
+  X(pin_message)                \
+  X(recount_messages)           \
+  X(put_summary)                \
+  X(erase_summary)              \
+  X(put_calibration)            \
   X(reply_ticket)               \
   X(log_in)                     \
   X(open_login)                 \
@@ -107,6 +132,14 @@ void add(caf::actor_system_config& config, const char* name) {
   X(post_message)               \
   X(join_reply)                 \
   X(stop_turn)                  \
+  X(change_session_message)     \
+  X(preview_message)            \
+  X(get_session_summary)        \
+  X(write_session_summary)      \
+  X(drop_session_summary)       \
+  X(make_session_summary)       \
+  X(count_tokens)               \
+  X(counted_tokens)             \
   X(user_idle)                  \
   X(find_system_model)          \
   X(list_system_models)         \

@@ -47,12 +47,19 @@ using user_actor = caf::typed_actor<
     ask<post_message, reply_ticket>,       // SESSION answers
     ask<join_reply, reply_ticket>,         // SESSION answers
     ask<stop_turn, done>,                  // SESSION answers
-    ask<find_model, model_config>,         // from SESSION
-    tell<session_idle>,                    // from SESSION
-    tell<turn_ended>,                      // from SESSION
-    tell<session_weighs>,                  // from SESSION
-    tell<rest>,                            // from DIRECTORY: sleep, sessions too, if idle
-    tell<idle_check>,                      // from itself
-    tell<sleep_now>>;                      // from DIRECTORY: yes, end
+    ask<change_session_message, message>,  // SESSION answers
+    ask<preview_message, turn_preview>,    // SESSION answers
+    ask<get_session_summary, session_summary>,    // SESSION answers
+    ask<write_session_summary, session_summary>,  // SESSION answers
+    ask<drop_session_summary, done>,              // SESSION answers
+    ask<make_session_summary, session_summary>,   // SESSION answers
+    ask<count_tokens, counted_tokens>,            // with COUNTER's help
+    ask<find_model, model_config>,                // from SESSION
+    tell<session_idle>,                           // from SESSION
+    tell<turn_ended>,                             // from SESSION
+    tell<session_weighs>,                         // from SESSION
+    tell<rest>,                                   // from DIRECTORY: sleep, sessions too, if idle
+    tell<idle_check>,                             // from itself
+    tell<sleep_now>>;                             // from DIRECTORY: yes, end
 
 }  // namespace parley

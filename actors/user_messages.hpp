@@ -229,6 +229,69 @@ struct stop_turn {
 };
 PARLEY_INSPECT(stop_turn, who, message, session)
 
+struct change_session_message {
+  caller who;
+  session_id session;
+  change_message change;
+};
+PARLEY_INSPECT(change_session_message, who, session, change)
+
+/// What a turn would send; without a session: in a new one.
+struct preview_message {
+  caller who;
+  std::optional<session_id> session;
+  draft content;
+};
+PARLEY_INSPECT(preview_message, who, session, content)
+
+struct get_session_summary {
+  caller who;
+  session_id session;
+};
+PARLEY_INSPECT(get_session_summary, who, session)
+
+struct write_session_summary {
+  caller who;
+  session_id session;
+  write_summary summary;
+};
+PARLEY_INSPECT(write_session_summary, who, session, summary)
+
+struct drop_session_summary {
+  caller who;
+  session_id session;
+  drop_summary drop;
+};
+PARLEY_INSPECT(drop_session_summary, who, session, drop)
+
+struct make_session_summary {
+  caller who;
+  session_id session;
+  make_summary wish;
+};
+PARLEY_INSPECT(make_session_summary, who, session, wish)
+
+/// The tokens of a text, or of messages as a request would have them. `model` is an upstream's id;
+/// without one the model config is asked, without that the caller's default.
+struct count_tokens {
+  caller who;
+  model_id config;
+  std::string model;
+  bool is_conversation = false;
+  std::vector<std::vector<part>> messages;
+  std::vector<std::string> names;  ///< of the messages that have one
+  std::string tools;               ///< a JSON array, or empty
+};
+PARLEY_INSPECT(count_tokens, who, config, model, is_conversation, messages, names, tools)
+
+struct counted_tokens {
+  int64_t tokens = 0;
+  std::string model;
+  std::string vocabulary;
+  bool estimated = false;
+};
+PARLEY_INSPECT(counted_tokens, tokens, model, vocabulary, estimated)
+
 /// USER to DIRECTORY: nothing to do. DIRECTORY says sleep_now unless it was just asked for this
 /// user, and starts a successor only once the sleeper is down: two never write at a time.
 struct user_idle {
@@ -239,8 +302,10 @@ PARLEY_INSPECT(user_idle, id)
 /// USER to ADMIN: a system model by id, or the system's default if none.
 struct find_system_model {
   model_id id;
+  /// For a summary: the system's summary model, errc::not_found if none is set.
+  model_purpose purpose = model_purpose::turn;
 };
-PARLEY_INSPECT(find_system_model, id)
+PARLEY_INSPECT(find_system_model, id, purpose)
 
 struct list_system_models {};
 PARLEY_INSPECT(list_system_models)

@@ -20,6 +20,7 @@ constexpr int wrong_usage = 2;
 /// One vocabulary, and the factor of an estimate.
 struct counting {
   std::unique_ptr<const bpe> engine;
+  token_counter counter;  ///< of an estimate
   token_rule rule;
 };
 
@@ -76,8 +77,11 @@ void print(const counting& how, std::string_view text, bool prints_ids) {
     json.begin_array();
     for (auto id : how.engine->encode(text)) json.value(id);
     json.end_array();
+  } else if (how.rule.is_estimated) {
+    auto measure = how.counter.measure(how.rule.vocabulary, text);
+    line = std::to_string(content_tokens(how.rule, sum_of(measure)));
   } else {
-    line = std::to_string(apply(how.rule, how.engine->count(text), 0));
+    line = std::to_string(how.engine->count(text));
   }
   std::cout << line << '\n';
 }
@@ -93,6 +97,7 @@ expected<counting> choose(const std::string& folder, const tokens_options& optio
   auto name = std::string{to_string(how.rule.vocabulary)};
   TRY(auto tables, bpe_tables::open(folder + "/" + name + ".bpe"));
   how.engine = std::make_unique<const bpe>(std::move(tables));
+  if (how.rule.is_estimated) how.counter = token_counter{folder};
   return how;
 }
 

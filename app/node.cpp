@@ -6,6 +6,7 @@
 
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_actor.hpp"
+#include "actors/impl/counter_actor.hpp"
 #include "actors/impl/directory_actor.hpp"
 #include "actors/impl/hasher_actor.hpp"
 #include "actors/impl/session_actor.hpp"
@@ -114,6 +115,7 @@ struct node::parts {
   storage_actor storage;
   reader_actor reader;
   hasher_actor hasher;
+  counter_actor counting;
   admin_actor admin;
   directory_actor directory;
   std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN is told
@@ -148,8 +150,11 @@ expected<void> node::parts::open() {
   signer = std::make_unique<token_signer>(kept.access_tokens);
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
-  counter = std::make_unique<token_counter>(token_tables_folder(values));
-  for (auto& fault : counter->faults()) log_warning("vocabulary.missing", {{"error", fault}});
+  // A program that serves nobody counts nothing.
+  counter = std::make_unique<token_counter>();
+  if (options.serves) {
+    TRY(*counter, open_token_counter(values));
+  }
   TRY(services, providers::make_provider_services(values, keys));
   TRY(auto table, http::router::make(values));
   routes = std::make_unique<http::router>(std::move(table));
@@ -212,6 +217,7 @@ session_factory node::parts::make_session_factory() {
   each.reader = reader;
   each.clock = &system_wall_clock();
   each.counter = counter.get();
+  each.counting = counting;
   each.limits.replies_max = values.replies_per_session_max;
   each.limits.messages_max = values.messages_per_session_max;
   each.limits.readers_max = values.readers_per_session_max;
@@ -236,6 +242,7 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->storage = storage;
   shared->reader = reader;
   shared->hasher = hasher;
+  shared->counting = counting;
   shared->system_models = caf::actor_cast<system_models_actor>(admin);
   shared->start_session = make_session_factory();
   shared->storage_fault = [health = health] { return refusal_of(*health); };
@@ -259,6 +266,13 @@ void node::parts::start_accounts() {
   hashing.start_worker = [this] { return spawn_hash_worker(*system, *passwords); };
   hasher = supervise<hasher_actor>(*system, {.name = "hasher"},
                                    [this, hashing] { return spawn_hasher(*system, hashing); });
+
+  counter_parts counts;
+  counts.storage = storage;
+  counts.reader = reader;
+  counts.start_worker = [this] { return spawn_count_worker(*system, *counter); };
+  counting = supervise<counter_actor>(*system, {.name = "counter"},
+                                      [this, counts] { return spawn_counter(*system, counts); });
 
   admin_parts administration;
   administration.storage = storage;
@@ -375,12 +389,13 @@ void node::parts::stop_actors() {
   for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {}))})
     if (each) accounts.push_back(each);
   if (ended) ended = wait_for_end(*system, std::move(accounts));
-  // HASHER, READER and STORAGE, each with its keeper, and the threads they run.
-  auto rest = 3 * 2 + values.hashing_threads + values.readers;
+  // COUNTER, HASHER, READER and STORAGE, each with its keeper, and the threads they run.
+  auto rest = 4 * 2 + 1 + values.hashing_threads + values.readers;
   for (int rounds = 0; rounds < 300 && system->registry().running() > rest; ++rounds)
     std::this_thread::sleep_for(10ms);
   std::vector<caf::actor> singletons;
-  for (auto& each : {plain(std::exchange(hasher, {})), plain(std::exchange(reader, {}))})
+  for (auto& each : {plain(std::exchange(hasher, {})), plain(std::exchange(counting, {})),
+                     plain(std::exchange(reader, {}))})
     if (each) singletons.push_back(each);
   if (ended) ended = wait_for_end(*system, std::move(singletons));
   if (storage && ended) ended = wait_for_end(*system, {plain(std::exchange(storage, {}))});

@@ -16,6 +16,7 @@
 
 #include "chat/bpe.hpp"
 #include "chat/bpe_growing.hpp"
+#include "chat/context.hpp"
 #include "chat/token_count.hpp"
 #include "vocabulary_folder.hpp"
 
@@ -214,6 +215,36 @@ void print_small(const bpe& engine, const char* name) {
               delta_s * 1e9, tokens == 0 ? "!" : "");
 }
 
+// A session of 10,000 messages and 1 MB of text, at the window's edge: what SESSION does between a
+// draft and the request, the path of measures included.
+void print_plan() {
+  constexpr int messages = 10'000, rounds = 200;
+  std::vector<context_item> items;
+  uint64_t state = 5;
+  for (int i = 0; i < messages; ++i) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    auto& item = items.emplace_back();
+    item.role = i % 2 == 0 ? message_role::user : message_role::assistant;
+    item.measure.o200k = static_cast<int32_t>(1 + (state >> 33) % 50);
+  }
+  items.back().role = message_role::user;
+  context_budget budget;
+  budget.window = 128'000;
+  budget.reply_max = 4'096;
+  budget.rule = token_rule_of("gpt-4o");
+  int64_t tokens = 0;
+  auto begin = cpu_seconds();
+  for (int round = 0; round < rounds; ++round) {
+    context_history path;
+    path.reserve(items.size());
+    for (const auto& item : items) path.add(item);
+    if (auto plan = plan_context(path, budget)) tokens += plan->tokens;
+  }
+  auto plan_s = (cpu_seconds() - begin) / rounds;
+  std::printf("the context plan of 10,000 messages %.3f ms (limit 1)%s\n", plan_s * 1e3,
+              tokens == 0 ? "!" : "");
+}
+
 int limits() {
   auto resident = resident_bytes();
   auto begin = seconds(CLOCK_MONOTONIC);
@@ -226,6 +257,7 @@ int limits() {
               opened.faults().size());
   print_small(*cl100k, "cl100k");
   print_small(*o200k, "o200k");
+  print_plan();
   print_hostile("cl100k", *cl100k);
   print_hostile("o200k", *o200k);
   return 0;

@@ -18,7 +18,9 @@ constexpr uint32_t no_token = UINT32_MAX;
 
 error fault(std::string_view reason, const std::string& path, const std::string& what) {
   return make_error(reason == "vocabulary_missing" ? errc::unavailable : errc::corrupt_data, reason,
-                    "The token table " + path + " " + what + ": counts are estimated.");
+                    "The token table " + path + " " + what +
+                        ": run `npm ci` in chat/vocabulary and build again, or set vocabulary_dir"
+                        " to none, and all counts are estimates.");
 }
 
 size_t section_bytes(const format::header& header, format::section which) {

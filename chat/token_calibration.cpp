@@ -1,40 +1,71 @@
-// Recursive least squares on y/x = factor + per_message * m/x: divided by the content's tokens x,
-// so that a long and a short conversation weigh the same and the residual is a share.
+// Recursive least squares on the ratio of a prompt's tokens to its o200k count x:
+// y/x = w0 + w1 wide/x + w2 symbols/x + w3 messages/x. Divided by x, a long and a short
+// conversation weigh the same and a residual is a share.
 #include <algorithm>
 #include <cmath>
 
-#include "chat/token_count.hpp"
+#include "chat/token_rule.hpp"
 
 namespace parley {
 
 namespace {
 
-constexpr double ratio_max = 8.0;
-constexpr double forgetting = 0.98;  // half of what is known comes from the last 35 answers
-constexpr double factor_min = 0.25, factor_max = 4.0;
-constexpr double per_message_max = 64.0;
-constexpr double error_weight_min = 0.1;
-constexpr uint32_t samples_for_guard = 3;
-constexpr double guard_min = 0.02, guard_max = 0.5, guard_unknown = 0.25;
+constexpr size_t terms = token_calibration::terms;
+using vector = std::array<double, terms>;
 
-// Conversations of one shape teach nothing about one of the two unknowns; forgetting would let its
+constexpr double ratio_max = 8.0;
+constexpr double forgetting = 0.995;  // half of what is known comes from the last 140 answers
+constexpr double noise_square = 0.0004;
+constexpr double error_weight_min = 0.1, shortfall_fading = 0.98;
+constexpr double guard_min = 0.02, guard_max = 1.0, guard_unknown = 0.25;
+constexpr uint32_t samples_for_guard = 3;
+constexpr double deviations = 2.5;
+constexpr vector weights_min{0.25, -0.5, -0.5, 0.0}, weights_max{4.0, 4.0, 2.0, 64.0};
+
+vector features_of(const measure_sum& sum) {
+  auto tokens = static_cast<double>(std::max<int64_t>(sum.o200k, 1));
+  return {1.0, static_cast<double>(sum.wide) / tokens, static_cast<double>(sum.symbols) / tokens,
+          static_cast<double>(sum.messages) / tokens};
+}
+
+double dot(const vector& left, const vector& right) {
+  double sum = 0;
+  for (size_t i = 0; i < terms; ++i) sum += left[i] * right[i];
+  return sum;
+}
+
+vector spread_of(const token_calibration& known, const vector& features) {
+  vector spread{};
+  for (size_t i = 0; i < terms; ++i)
+    for (size_t j = 0; j < terms; ++j) spread[i] += known.covariance[i * terms + j] * features[j];
+  return spread;
+}
+
+// Conversations of one make teach nothing about some of the weights; forgetting would let their
 // covariance grow without end.
 void bound_covariance(token_calibration& known) {
-  const token_calibration prior;
-  known.covariance_00 = std::clamp(known.covariance_00, 0.0, prior.covariance_00);
-  known.covariance_11 = std::clamp(known.covariance_11, 0.0, prior.covariance_11);
-  auto limit = std::sqrt(known.covariance_00 * known.covariance_11);
-  known.covariance_01 = std::clamp(known.covariance_01, -limit, limit);
+  static const token_calibration prior;
+  for (size_t i = 0; i < terms; ++i) {
+    auto limit = prior.covariance[i * terms + i];
+    auto present = known.covariance[i * terms + i];
+    if (present >= 0 && present <= limit) continue;
+    auto shrink = present > 0 ? std::sqrt(limit / present) : 0;
+    for (size_t j = 0; j < terms; ++j) {
+      known.covariance[i * terms + j] *= shrink;
+      known.covariance[j * terms + i] *= shrink;
+    }
+  }
 }
 
 }  // namespace
 
-token_calibration learned(token_calibration known, const token_usage_sample& sample) {
-  if (sample.content_tokens == 0 || sample.messages == 0) return known;
-  auto content = static_cast<double>(sample.content_tokens);
-  auto share = static_cast<double>(sample.messages) / content;
-  auto ratio = static_cast<double>(sample.prompt_tokens) / content;
-  auto predicted = known.factor + known.per_message * share;
+token_calibration learned(token_calibration known, const measure_sum& sent, int64_t prompt_tokens) {
+  if (sent.o200k <= 0 || sent.messages <= 0 || sent.images > 0 || sent.guessed_o200k > 0)
+    return known;
+  auto features = features_of(sent);
+  auto content = static_cast<double>(sent.o200k);
+  auto ratio = static_cast<double>(prompt_tokens) / content;
+  auto predicted = std::max(dot(known.weights, features), 0.05);
   auto relative = ratio / predicted;
   if (!(relative <= ratio_max && relative >= 1.0 / ratio_max)) return known;
 
@@ -42,23 +73,35 @@ token_calibration learned(token_calibration known, const token_usage_sample& sam
   ++known.samples;
   auto weight = std::max(1.0 / known.samples, error_weight_min);
   known.error_square += weight * ((relative - 1.0) * (relative - 1.0) - known.error_square);
+  // What the first answers correct was not known, which the covariance says already.
+  if (known.samples > samples_for_guard)
+    known.shortfall = std::max(known.shortfall * shortfall_fading, relative - 1.0);
 
-  auto direction_0 = known.covariance_00 + known.covariance_01 * share;
-  auto direction_1 = known.covariance_01 + known.covariance_11 * share;
-  auto spread = forgetting + direction_0 + direction_1 * share;
-  auto gain_0 = direction_0 / spread, gain_1 = direction_1 / spread;
-  known.factor = std::clamp(known.factor + gain_0 * error, factor_min, factor_max);
-  known.per_message = std::clamp(known.per_message + gain_1 * error, 0.0, per_message_max);
-  known.covariance_00 = (known.covariance_00 - gain_0 * direction_0) / forgetting;
-  known.covariance_01 = (known.covariance_01 - gain_0 * direction_1) / forgetting;
-  known.covariance_11 = (known.covariance_11 - gain_1 * direction_1) / forgetting;
+  auto spread = spread_of(known, features);
+  auto scale = forgetting * noise_square + dot(spread, features);
+  for (size_t i = 0; i < terms; ++i)
+    known.weights[i] =
+        std::clamp(known.weights[i] + spread[i] / scale * error, weights_min[i], weights_max[i]);
+  for (size_t i = 0; i < terms; ++i)
+    for (size_t j = 0; j < terms; ++j)
+      known.covariance[i * terms + j] =
+          (known.covariance[i * terms + j] - spread[i] * spread[j] / scale) / forgetting;
   bound_covariance(known);
   return known;
 }
 
-double guard_of(const token_calibration& known) {
-  if (known.samples < samples_for_guard) return guard_unknown;
-  return std::clamp(2.0 * std::sqrt(known.error_square), guard_min, guard_max);
+double guard_of(const token_rule& rule, const measure_sum& sum) {
+  if (!rule.is_estimated) return is_estimated(rule, sum) ? guard_unknown : 0.0;
+  const auto& known = rule.calibration;
+  auto features = features_of(sum);
+  auto predicted = std::max(dot(known.weights, features), 0.05);
+  auto unknown = std::sqrt(std::max(dot(spread_of(known, features), features), 0.0)) / predicted;
+  auto residual = known.samples < samples_for_guard ? 0.0 : std::sqrt(known.error_square);
+  auto guard = deviations * std::sqrt(unknown * unknown + residual * residual);
+  guard = std::max(guard, known.shortfall * 1.2);
+  if (known.samples < samples_for_guard) guard = std::max(guard, guard_unknown);
+  if (sum.guessed_o200k > 0) guard = std::max(guard, guard_unknown);
+  return std::clamp(guard, guard_min, guard_max);
 }
 
 }  // namespace parley

@@ -18,21 +18,59 @@ constexpr route erase(std::string_view pattern, caller_role role, route_handler 
   return {{method::erase, pattern, role, body_mode::none, 0, rate_class::write, {}}, handle};
 }
 
+/// Rows with a JSON body, whose limit is a setting.
+struct row_maker {
+  const settings& values;
+
+  route json(method verb, std::string_view pattern, caller_role role, rate_class rate,
+             route_handler handle) const {
+    auto bytes_max =
+        rate == rate_class::chat ? values.chat_body_bytes_max : values.json_body_bytes_max;
+    return {{verb, pattern, role, body_mode::buffered, bytes_max, rate, "application/json"},
+            handle};
+  }
+  route write(method verb, std::string_view pattern, caller_role role, route_handler handle) const {
+    return json(verb, pattern, role, rate_class::write, handle);
+  }
+};
+
+std::vector<route> make_chat_routes(const row_maker& make) {
+  using namespace routes;
+  return {
+      read("/api/sessions", member, get_sessions),
+      make.write(method::post, "/api/sessions", member, post_session),
+      read("/api/sessions/{id}", member, get_session),
+      make.write(method::patch, "/api/sessions/{id}", member, patch_session),
+      erase("/api/sessions/{id}", member, delete_session),
+      read("/api/sessions/{id}/messages", member, get_messages),
+      read("/api/sessions/{id}/messages/{messageId}", member, get_message),
+      make.write(method::patch, "/api/sessions/{id}/messages/{messageId}", member, patch_message),
+      read("/api/sessions/{id}/summary", member, get_summary),
+      make.write(method::put, "/api/sessions/{id}/summary", member, put_summary),
+      erase("/api/sessions/{id}/summary", member, delete_summary),
+      {{method::post,
+        "/api/sessions/{id}/summary",
+        member,
+        body_mode::none,
+        0,
+        rate_class::chat,
+        {}},
+       post_summary},
+
+      make.json(method::post, "/api/chat/stream", member, rate_class::chat, post_turn),
+      read("/api/chat/stream/{messageId}", member, follow_turn),
+      make.write(method::post, "/api/chat/stop", member, stop_turn),
+      make.json(method::post, "/api/chat/preview", member, rate_class::chat, preview_turn),
+      make.json(method::post, "/api/tokens/count", member, rate_class::chat, post_count),
+  };
+}
+
 }  // namespace
 
 std::vector<route> make_routes(const settings& values) {
   using namespace routes;
-  auto json = [&](method verb, std::string_view pattern, caller_role role, rate_class rate,
-                  route_handler handle) {
-    auto bytes_max =
-        rate == rate_class::chat ? values.chat_body_bytes_max : values.json_body_bytes_max;
-    return route{{verb, pattern, role, body_mode::buffered, bytes_max, rate, "application/json"},
-                 handle};
-  };
-  auto write = [&](method verb, std::string_view pattern, caller_role role, route_handler handle) {
-    return json(verb, pattern, role, rate_class::write, handle);
-  };
-  return {
+  row_maker make{values};
+  std::vector<route> table{
       {{method::get, "/", anyone, body_mode::none, 0, rate_class::read, {}}, home},
       {{method::get, "/healthz", anyone, body_mode::none, 0, rate_class::none, {}}, alive},
       {{method::get, "/readyz", anyone, body_mode::none, 0, rate_class::none, {}}, ready},
@@ -44,48 +82,38 @@ std::vector<route> make_routes(const settings& values) {
       read("/docs/redoc.standalone.js", anyone, show_docs_script),
 
       read("/api/auth/methods", anyone, auth_methods),
-      json(method::post, "/api/auth/register", anyone, rate_class::login, register_account),
-      json(method::post, "/api/auth/login", anyone, rate_class::login, log_in),
-      json(method::post, "/api/auth/refresh", anyone, rate_class::login, refresh),
-      write(method::post, "/api/auth/logout", member, log_out),
+      make.json(method::post, "/api/auth/register", anyone, rate_class::login, register_account),
+      make.json(method::post, "/api/auth/login", anyone, rate_class::login, log_in),
+      make.json(method::post, "/api/auth/refresh", anyone, rate_class::login, refresh),
+      make.write(method::post, "/api/auth/logout", member, log_out),
       read("/api/auth/me", member, get_me),
-      json(method::put, "/api/auth/password", member, rate_class::login, put_password),
+      make.json(method::put, "/api/auth/password", member, rate_class::login, put_password),
       read("/api/auth/logins", member, get_logins),
       erase("/api/auth/logins/{id}", member, delete_login),
 
       read("/api/users/me", member, get_me),
-      write(method::patch, "/api/users/me", member, patch_me),
+      make.write(method::patch, "/api/users/me", member, patch_me),
       erase("/api/users/me", member, delete_me),
       read("/api/users", admin, get_users),
-      write(method::post, "/api/users", admin, post_user),
+      make.write(method::post, "/api/users", admin, post_user),
       read("/api/users/{id}", admin, get_user),
-      write(method::patch, "/api/users/{id}", admin, patch_user),
+      make.write(method::patch, "/api/users/{id}", admin, patch_user),
       erase("/api/users/{id}", admin, delete_user),
 
       read("/api/models", member, get_models),
-      write(method::post, "/api/models", member, post_model),
-      write(method::post, "/api/models/system", admin, post_system_model),
+      make.write(method::post, "/api/models", member, post_model),
+      make.write(method::post, "/api/models/system", admin, post_system_model),
       read("/api/models/{id}", member, get_model),
-      write(method::patch, "/api/models/{id}", member, patch_model),
+      make.write(method::patch, "/api/models/{id}", member, patch_model),
       erase("/api/models/{id}", member, delete_model),
 
-      read("/api/sessions", member, get_sessions),
-      write(method::post, "/api/sessions", member, post_session),
-      read("/api/sessions/{id}", member, get_session),
-      write(method::patch, "/api/sessions/{id}", member, patch_session),
-      erase("/api/sessions/{id}", member, delete_session),
-      read("/api/sessions/{id}/messages", member, get_messages),
-      read("/api/sessions/{id}/messages/{messageId}", member, get_message),
-
-      json(method::post, "/api/chat/stream", member, rate_class::chat, post_turn),
-      read("/api/chat/stream/{messageId}", member, follow_turn),
-      write(method::post, "/api/chat/stop", member, stop_turn),
-
       read("/api/settings", member, get_settings),
-      write(method::patch, "/api/settings", member, patch_settings),
+      make.write(method::patch, "/api/settings", member, patch_settings),
       read("/api/settings/system", admin, get_system_settings),
-      write(method::patch, "/api/settings/system", admin, patch_system_settings),
+      make.write(method::patch, "/api/settings/system", admin, patch_system_settings),
   };
+  for (auto& row : make_chat_routes(make)) table.push_back(std::move(row));
+  return table;
 }
 
 expected<router> router::make(const settings& values) {

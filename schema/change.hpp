@@ -4,6 +4,7 @@
 /// is errc::conflict. Changing or erasing what is absent is errc::not_found, except where noted.
 #pragma once
 
+#include "schema/calibration.hpp"
 #include "schema/message.hpp"
 #include "schema/session.hpp"
 #include "schema/system.hpp"
@@ -104,6 +105,43 @@ struct finish_message {
 };
 PARLEY_INSPECT(finish_message, entry)
 
+struct pin_message {
+  session_id session;
+  message_id id;
+  bool pinned = false;
+  instant updated_at;
+};
+PARLEY_INSPECT(pin_message, session, id, pinned, updated_at)
+
+/// Messages counted anew, in another vocabulary. Those that are gone are no fault.
+struct recount_messages {
+  struct entry {
+    message_id id;
+    content_measure measure;
+  };
+  session_id session;
+  std::vector<entry> entries;
+};
+PARLEY_INSPECT(recount_messages::entry, id, measure)
+PARLEY_INSPECT(recount_messages, session, entries)
+
+/// Replaces the one there is.
+struct put_summary {
+  session_summary summary;
+};
+PARLEY_INSPECT(put_summary, summary)
+
+struct erase_summary {
+  session_id session;
+};
+PARLEY_INSPECT(erase_summary, session)
+
+/// Replaces the one there is.
+struct put_calibration {
+  stored_calibration known;
+};
+PARLEY_INSPECT(put_calibration, known)
+
 /// Idempotency-Key: what a key of a user and route made, with the SHA-256 of the body (hex). A key
 /// that is known is errc::conflict, reason `key_known`. One of the ids is set, two by a turn.
 struct remember_key {
@@ -120,9 +158,11 @@ struct remember_key {
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
                created_at)
 
-using change = caf::variant<create_user, update_user, erase_user, create_login, rotate_login,
-                            erase_logins, put_user_settings, put_system_settings, create_model,
-                            update_model, erase_model, create_session, update_session,
-                            erase_session, create_message, finish_message, remember_key>;
+using change =
+    caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
+                 put_user_settings, put_system_settings, create_model, update_model, erase_model,
+                 create_session, update_session, erase_session, create_message, finish_message,
+                 remember_key, pin_message, recount_messages, put_summary, erase_summary,
+                 put_calibration>;
 
 }  // namespace parley

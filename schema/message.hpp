@@ -73,21 +73,105 @@ struct message_tokens {
 PARLEY_RECORD(message_tokens, FIELD(count, "count"), FIELD(vocabulary, "vocabulary"),
               FIELD(estimated, "estimated"))
 
+/// What a message's content weighs before any model's rules: what a context is planned on, and why
+/// a turn counts only what is new. -1: not counted in this vocabulary.
+struct content_measure {
+  int32_t cl100k = -1;
+  int32_t o200k = -1;
+  int32_t guessed = 0;  ///< from bytes, where there was no table to count with
+  int32_t wide = 0;     ///< code points outside of ASCII
+  int32_t symbols = 0;  ///< ASCII bytes that are neither letters nor blanks
+  // Images, in the units of the providers' rules (chat/image_measure).
+  uint16_t images = 0;
+  uint16_t tiles = 0;
+  uint16_t patches = 0;
+  uint16_t areas = 0;
+  uint16_t crops = 0;
+
+  friend bool operator==(const content_measure&, const content_measure&) = default;
+};
+PARLEY_RECORD(content_measure, FIELD(cl100k, "cl100k"), FIELD(o200k, "o200k"),
+              FIELD(guessed, "guessed"), FIELD(wide, "wide"), FIELD(symbols, "symbols"),
+              FIELD(images, "images"), FIELD(tiles, "tiles"), FIELD(patches, "patches"),
+              FIELD(areas, "areas"), FIELD(crops, "crops"))
+
 struct reply_timing {
   int64_t first_token_ms = 0;
   int64_t total_ms = 0;
 };
 PARLEY_RECORD(reply_timing, FIELD(first_token_ms, "firstTokenMs"), FIELD(total_ms, "totalMs"))
 
-/// What of the conversation was sent for a reply.
+/// What became of a message when a request was made up.
+enum class context_fate : uint8_t { sent = 1, dropped, summarised };
+constexpr std::array<std::string_view, 3> names_of(context_fate) {
+  return {"sent", "dropped", "summarised"};
+}
+
+enum class context_reason : uint8_t {
+  newest = 1,   ///< the message that is answered
+  recent,       ///< of the conversation's end, which fits
+  pinned,       ///< the user wants it to be sent always
+  summary,      ///< the summary stands for it
+  window,       ///< too old: the model's window is full
+  ahead,        ///< would fit now; left out so that the next turns begin with the same bytes
+  pinned_full,  ///< pinned, but the pinned messages alone fill the window
+  empty,        ///< has nothing to send
+};
+constexpr std::array<std::string_view, 8> names_of(context_reason) {
+  return {"newest", "recent", "pinned", "summary", "window", "ahead", "pinnedFull", "empty"};
+}
+
+/// Neighbouring messages of the conversation that had the same fate for the same reason.
+struct context_span {
+  message_id first;
+  message_id last;
+  int64_t messages = 0;
+  int64_t tokens = 0;
+  context_fate fate = context_fate::sent;
+  context_reason reason = context_reason::recent;
+};
+PARLEY_RECORD(context_span, FIELD(first, "first"), FIELD(last, "last"), FIELD(messages, "messages"),
+              FIELD(tokens, "tokens"), FIELD(fate, "fate"), FIELD(reason, "reason"))
+
+/// What the tokens of a request went to; without the guard their sum is context_used::tokens.
+struct context_parts {
+  int64_t system = 0;
+  int64_t pinned = 0;  ///< of messages older than the end that is sent
+  int64_t summary = 0;
+  int64_t recalled = 0;
+  int64_t history = 0;  ///< the end of the conversation
+  int64_t message = 0;  ///< the new message
+  int64_t framing = 0;  ///< what the provider adds for a conversation
+  int64_t guard = 0;    ///< kept free because counts are estimated
+};
+PARLEY_RECORD(context_parts, FIELD(system, "system"), FIELD(pinned, "pinned"),
+              FIELD(summary, "summary"), FIELD(recalled, "recalled"), FIELD(history, "history"),
+              FIELD(message, "message"), FIELD(framing, "framing"), FIELD(guard, "guard"))
+
+struct money {
+  std::string amount;  ///< decimal
+  std::string currency;
+};
+PARLEY_RECORD(money, FIELD(amount, "amount"), FIELD(currency, "currency"))
+
+/// What of the conversation was sent for a reply, and why. `refused_tokens`: the provider found the
+/// first request too long and named this limit (0: none); what is described is the second one.
 struct context_used {
   int64_t tokens = 0;
   int64_t limit = 0;
   int64_t kept = 0;     ///< messages sent
   int64_t dropped = 0;  ///< messages that did not fit
+  int64_t summarised = 0;
+  bool estimated = false;
+  context_parts parts;
+  std::vector<context_span> spans;
+  std::optional<money> cost;  ///< of the request at the model's prices, without the reply
+  std::optional<int64_t> refused_tokens;
 };
 PARLEY_RECORD(context_used, FIELD(tokens, "tokens"), FIELD(limit, "limit"), FIELD(kept, "kept"),
-              FIELD(dropped, "dropped"))
+              FIELD(dropped, "dropped"), FIELD(summarised, "summarised"),
+              FIELD(estimated, "estimated"), FIELD(parts, "parts"), FIELD(spans, "spans"),
+              FIELD(cost, "cost"), FIELD(refused_tokens, "refusedTokens"))
 
 /// Why a reply ended with status `error`, as the client saw it.
 struct message_error {
@@ -115,6 +199,8 @@ struct message {
   std::optional<reply_timing> timing;
   std::optional<context_used> context;
   std::optional<message_error> error;
+  bool pinned = false;  ///< always sent, however old
+  content_measure measure;
 };
 PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
               FIELD(updated_at, "updatedAt"), FIELD(session_id, "sessionId"),
@@ -122,20 +208,23 @@ PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
               FIELD(parts, "parts"), FIELD(status, "status"),
               FIELD(model_id, "modelId", .uses = out | stored | nullable),
               FIELD(model_name, "modelName"), FIELD(usage, "usage"), FIELD(tokens, "tokens"),
-              FIELD(timing, "timing"), FIELD(context, "context"), FIELD(error, "error"))
+              FIELD(timing, "timing"), FIELD(context, "context"), FIELD(error, "error"),
+              FIELD(pinned, "pinned", .uses = in_patch | out | stored),
+              FIELD(measure, "measure", .uses = stored))
 
 /// `content` of api.md.
 void write_derived(json_writer& writer, const message& value);
 
-/// What SESSION keeps of each stored message: about 48 bytes instead of its text.
+/// What SESSION keeps of each stored message: about 70 bytes instead of its text.
 struct message_header {
   message_id id;
   message_id parent_id;  ///< none at the root
   message_role role = message_role::user;
   message_status status = message_status::complete;
-  int32_t tokens = 0;
+  bool is_pinned = false;
+  content_measure measure;
 };
-PARLEY_INSPECT(message_header, id, parent_id, role, status, tokens)
+PARLEY_INSPECT(message_header, id, parent_id, role, status, is_pinned, measure)
 
 /// A message not stored yet.
 struct draft {

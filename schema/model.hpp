@@ -32,6 +32,23 @@ PARLEY_RECORD(
 /// The params of `over` where it has them, those of `under` otherwise.
 reply_params merge(const reply_params& over, const reply_params& under);
 
+/// Prices for a million tokens, as decimals; what has none is not priced.
+struct model_prices {
+  std::string currency = "USD";
+  std::string input;
+  std::string output;
+  std::optional<std::string> cached;
+};
+PARLEY_RECORD(model_prices,
+              FIELD(currency, "currency", .uses = in_create | required | out, .length_min = 3,
+                    .length_max = 3),
+              FIELD(input, "inputPerMTok", .uses = in_create | required | out, .length_min = 1,
+                    .length_max = 20),
+              FIELD(output, "outputPerMTok", .uses = in_create | required | out, .length_min = 1,
+                    .length_max = 20),
+              FIELD(cached, "cachedPerMTok", .uses = in_create | out, .length_min = 1,
+                    .length_max = 20))
+
 /// The key is stored sealed, bound to this row, its owner and the origin of `base_url`; it is
 /// written, never read. A system model has no owner and is made by an ADMIN.
 struct model_config {
@@ -51,6 +68,7 @@ struct model_config {
   /// None: the provider decides how long a reply may be.
   std::optional<int32_t> max_tokens;
   reply_params params;
+  std::optional<model_prices> prices;
   bool enabled = true;
   /// Set by the owner's USER when it hands the model out, so that losing the role counts at once.
   bool owner_is_admin = false;
@@ -78,6 +96,7 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
               FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored | nullable,
                     .min = 1, .max = 10'000'000),
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
+              FIELD(prices, "prices", .uses = in_create | in_patch | out | stored),
               FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
               FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 

@@ -94,6 +94,54 @@ PARLEY_RECORD(chat_body, FIELD(session_id, "sessionId", .uses = in_create),
               FIELD(params, "params", .uses = in_create),
               FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
 
+/// A summary that a user has written or corrected.
+struct summary_body {
+  std::string text;
+};
+PARLEY_RECORD(summary_body, FIELD(text, "text", .uses = in_create | required, .length_min = 1,
+                                  .length_max = 32768))
+
+struct counted_message {
+  message_role role = message_role::user;
+  std::string content;
+  std::optional<std::string> name;
+};
+PARLEY_RECORD(counted_message, FIELD(role, "role", .uses = in_create),
+              FIELD(content, "content", .uses = in_create | required, .length_max = 16 << 20),
+              FIELD(name, "name", .uses = in_create, .length_max = 64))
+
+struct tool_function {
+  std::string name;
+  std::optional<std::string> description;
+  json_text parameters;
+};
+PARLEY_RECORD(tool_function,
+              FIELD(name, "name", .uses = in_create | required | out, .length_max = 200),
+              FIELD(description, "description", .uses = in_create | out, .length_max = 65536),
+              FIELD(parameters, "parameters", .uses = in_create | out, .length_max = 1 << 20))
+
+/// A tool in OpenAI's form.
+struct offered_tool {
+  std::string type = "function";
+  tool_function function;
+};
+PARLEY_RECORD(offered_tool, FIELD(type, "type", .uses = in_create | out, .length_max = 40),
+              FIELD(function, "function", .uses = in_create | required | out))
+
+/// A text or messages to count, for a model of the caller's or for one that is named.
+struct count_body {
+  std::optional<std::string> text;
+  std::optional<std::vector<counted_message>> messages;
+  std::optional<std::vector<offered_tool>> tools;
+  std::optional<parley::model_id> model_id;
+  std::optional<std::string> model;
+};
+PARLEY_RECORD(count_body, FIELD(text, "text", .uses = in_create, .length_max = 16 << 20),
+              FIELD(messages, "messages", .uses = in_create, .length_min = 1, .length_max = 10'000),
+              FIELD(tools, "tools", .uses = in_create, .length_max = 128),
+              FIELD(model_id, "modelId", .uses = in_create),
+              FIELD(model, "model", .uses = in_create, .length_min = 1, .length_max = 200))
+
 struct stop_body {
   std::optional<parley::message_id> message_id;
   std::optional<parley::session_id> session_id;

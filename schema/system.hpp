@@ -16,10 +16,12 @@ struct system_settings {
   parley::registration registration = parley::registration::closed;
   std::optional<model_id> default_model_id;
   std::optional<std::string> banner;
+  std::optional<model_id> summary_model_id;  ///< none: each session's own model
 };
 PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
               FIELD(registration, "registration", .uses = in_patch | out),
               FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
-              FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000))
+              FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000),
+              FIELD(summary_model_id, "summaryModelId", .uses = in_patch | out | nullable))
 
 }  // namespace parley

@@ -35,10 +35,12 @@ reader_actor::behavior_type reader(reader_actor::stateful_pointer<reader_state> 
                                    reader_parts parts) {
   harden(self);
   self->state.start(std::move(parts));
-  return {handle<find_username>(self), handle<load_user>(self),    handle<find_spent_token>(self),
-          handle<list_accounts>(self), handle<load_system>(self),  handle<load_session>(self),
-          handle<read_messages>(self), handle<read_session>(self), handle<page_sessions>(self),
-          handle<page_messages>(self), handle<read_message>(self), handle<find_key>(self)};
+  return {
+      handle<find_username>(self),    handle<load_user>(self),    handle<find_spent_token>(self),
+      handle<list_accounts>(self),    handle<load_system>(self),  handle<load_session>(self),
+      handle<read_messages>(self),    handle<read_session>(self), handle<page_sessions>(self),
+      handle<page_messages>(self),    handle<read_message>(self), handle<find_key>(self),
+      handle<load_calibrations>(self)};
 }
 
 // -- pool ----------------------------------------------------------------------------------------
@@ -105,7 +107,8 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<page_sessions, page_of<session>>(self),
           forward<page_messages, page_of<message>>(self),
           forward<read_message, message>(self),
-          forward<find_key, known_key>(self)};
+          forward<find_key, known_key>(self),
+          forward<load_calibrations, calibration_list>(self)};
 }
 
 }  // namespace parley::storage

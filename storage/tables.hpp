@@ -28,6 +28,11 @@ expected<void> apply(connection& db, const erase_session& change);
 expected<void> apply(connection& db, const create_message& change);
 expected<void> apply(connection& db, const finish_message& change);
 expected<void> apply(connection& db, const remember_key& change);
+expected<void> apply(connection& db, const pin_message& change);
+expected<void> apply(connection& db, const recount_messages& change);
+expected<void> apply(connection& db, const put_summary& change);
+expected<void> apply(connection& db, const erase_summary& change);
+expected<void> apply(connection& db, const put_calibration& change);
 expected<void> apply(connection& db, const change& any);
 /// not_found when the reply is over or gone.
 expected<void> apply(connection& db, const checkpoint_reply& added);
@@ -71,5 +76,6 @@ expected<page_of<session>> read(const read_context& in, const page_sessions& que
 expected<page_of<message>> read(const read_context& in, const page_messages& question);
 expected<message> read(const read_context& in, const read_message& question);
 expected<known_key> read(const read_context& in, const find_key& question);
+expected<calibration_list> read(const read_context& in, const load_calibrations& question);
 
 }  // namespace parley::storage

@@ -15,12 +15,15 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
   TRY_DONE(check_version(message.if_version, settings.version));
   auto changed = settings;
   message.patch.apply_to(changed);
-  if (changed.default_model_id && changed.default_model_id != settings.default_model_id &&
-      find_model_in(models, *changed.default_model_id) == nullptr) {
-    fault_list faults;
-    faults.add("/defaultModelId", "exists", "There is no such system model.");
-    return std::move(faults).to_error();
-  }
+  fault_list faults;
+  auto check = [&](const char* path, const std::optional<model_id>& next,
+                   const std::optional<model_id>& present) {
+    if (next && next != present && find_model_in(models, *next) == nullptr)
+      faults.add(path, "exists", "There is no such system model.");
+  };
+  check("/defaultModelId", changed.default_model_id, settings.default_model_id);
+  check("/summaryModelId", changed.summary_model_id, settings.summary_model_id);
+  if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
   return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
     settings = changed;
@@ -30,6 +33,11 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
 
 // The one asked for; without an id the default, or the only one there is.
 caf::result<model_config> admin_state::on(const find_system_model& message) {
+  if (message.purpose == model_purpose::summary) {
+    auto* writer = find_model_in(models, settings.summary_model_id.value_or(model_id{}));
+    if (writer == nullptr || !writer->enabled) return model_gone();
+    return *writer;
+  }
   auto wanted = message.id.is_none() ? settings.default_model_id.value_or(model_id{}) : message.id;
   if (auto* model = find_model_in(models, wanted); model != nullptr && model->enabled)
     return *model;
@@ -98,6 +106,7 @@ caf::result<done> admin_state::on(const drop_system_model& message) {
     auto is_it = [&](const model_config& model) { return model.id == dropped; };
     models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
     if (settings.default_model_id == dropped) settings.default_model_id.reset();
+    if (settings.summary_model_id == dropped) settings.summary_model_id.reset();
     return done{};
   });
 }

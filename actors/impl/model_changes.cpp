@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/money.hpp"
+#include "base/record_json.hpp"
+
 namespace parley {
 
 namespace {
@@ -16,6 +19,20 @@ expected<void> seal_key(model_config& model, const secret_text& key, const std::
   return caf::unit;
 }
 
+expected<void> check_prices(const model_config& model) {
+  fault_list faults;
+  auto check = [&](const char* path, const std::string& price) {
+    if (!parse_money(price))
+      faults.add(path, "decimal", "A price is a decimal number in a string, such as \"2.50\".");
+  };
+  if (!model.prices) return {};
+  check("/prices/inputPerMTok", model.prices->input);
+  check("/prices/outputPerMTok", model.prices->output);
+  if (model.prices->cached) check("/prices/cachedPerMTok", *model.prices->cached);
+  if (!faults.is_empty()) return std::move(faults).to_error();
+  return {};
+}
+
 }  // namespace
 
 expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
@@ -26,6 +43,7 @@ expected<model_config> make_model(const patch_of<model_config>& wanted, const mo
   model.created_at = model.updated_at = now;
   model.owner_id = owner.id;
   model.owner_is_admin = owner.is_admin;
+  TRY_DONE(check_prices(model));
   auto key = std::exchange(model.api_key, secret_text{});
   TRY(auto origin, tools.origin_of(model));
   TRY_DONE(seal_key(model, key, origin, tools));
@@ -37,6 +55,7 @@ expected<model_config> change_model_config(const model_config& present,
                                            const model_tools& tools, instant now) {
   auto model = present;
   patch.apply_to(model);
+  TRY_DONE(check_prices(model));
   ++model.version;
   model.updated_at = now;
   auto key = std::exchange(model.api_key, secret_text{});

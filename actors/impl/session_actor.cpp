@@ -15,11 +15,17 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
                                          session_parts parts) {
   self->state.begin(std::move(parts));
   return {
-      handle_moving<start_turn>(self), handle<follow_reply>(self), handle<grant_credit>(self),
-      handle<leave_reply>(self),       handle<stop_reply>(self),   handle<change_session>(self),
-      handle<drop_session>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
-      handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
-      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<rest>(self),
+      handle_moving<start_turn>(self), handle<follow_reply>(self),
+      handle<grant_credit>(self),      handle<leave_reply>(self),
+      handle<stop_reply>(self),        handle<change_session>(self),
+      handle<drop_session>(self),      handle<preview_turn>(self),
+      handle<change_message>(self),    handle<get_summary>(self),
+      handle<write_summary>(self),     handle<drop_summary>(self),
+      handle<make_summary>(self),      handle<session_work>(self),
+      handle<end_streams>(self),       handle<reply_delta>(self),
+      handle<reply_finished>(self),    handle<reply_failed>(self),
+      handle<reply_tick>(self),        handle<checkpoint_lost>(self),
+      handle<idle_check>(self),        handle<rest>(self),
       handle<sleep_now>(self),
   };
 }
@@ -69,6 +75,7 @@ void session_state::load() {
 void session_state::take(const session_loaded& loaded) {
   header_ = loaded.header;
   messages_ = loaded.messages;
+  summary_ = loaded.summary;
   tell_weight();
   schedule_check();
   mend_interrupted();
@@ -89,7 +96,8 @@ void session_state::tell_idle() {
 void session_state::tell_weight() {
   constexpr size_t fixed_bytes = 4096;
   auto bytes = fixed_bytes + messages_.capacity() * sizeof(message_header) +
-               (header_.system_prompt ? header_.system_prompt->size() : 0);
+               (header_.system_prompt ? header_.system_prompt->size() : 0) +
+               (summary_ ? summary_->text.size() : 0);
   if (std::exchange(weight_, bytes) != bytes)
     self_->send(parts_.parent, session_weighs{parts_.id, static_cast<int64_t>(bytes)});
 }
@@ -98,6 +106,7 @@ void session_state::end() {
   // What is left at USER and PROVIDER of a monitor outlives this actor otherwise.
   self_->demonitor(parts_.parent.address());
   for (auto& entry : replies_) cancel(*entry);
+  end_summary(make_error(errc::unavailable));
   self_->quit();
 }
 
@@ -106,6 +115,8 @@ void session_state::on_down(const caf::down_msg& down) {
   for (auto& entry : replies_)
     if (entry->call != 0 && entry->provider.address() == down.source)
       fail_call(*entry, make_error(errc::unavailable, "provider_lost", "Please try again."));
+  if (job_ && job_->call != 0 && job_->provider.address() == down.source)
+    end_summary(make_error(errc::unavailable, "provider_lost", "Please try again."));
 }
 
 // Nobody is told any more; what there is goes to the database before this actor ends.
@@ -130,7 +141,8 @@ void session_state::end_with_parent() {
 }
 
 bool session_state::is_idle() const {
-  return replies_.empty() && unsaved_.empty() && answers_.size() == 0 && !is_record_busy_;
+  return replies_.empty() && unsaved_.empty() && answers_.size() == 0 && !is_record_busy_ &&
+         !is_counting_ && !job_;
 }
 
 void session_state::schedule_check() {

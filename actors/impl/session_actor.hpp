@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "actors/counter.hpp"
 #include "actors/session.hpp"
 #include "base/clock.hpp"
 #include "chat/token_count.hpp"
@@ -15,9 +16,11 @@ class session_state;
 struct session_limits {
   size_t replies_max = 1;
   size_t messages_max = 10'000;
-  size_t readers_max = 100;     ///< of all its replies together
-  size_t askers_max = 100;      ///< requests that wait for an answer
-  size_t replies_kept_max = 4;  ///< that are over and that nobody reads
+  size_t readers_max = 100;                      ///< of all its replies together
+  size_t askers_max = 100;                       ///< requests that wait for an answer
+  size_t replies_kept_max = 4;                   ///< that are over and that nobody reads
+  size_t pinned_max = 100;                       ///< messages
+  size_t count_inline_bytes = size_t{64} << 10;  ///< longer texts are counted by COUNTER
   int64_t checkpoint_bytes = 4096;
   std::chrono::milliseconds idle_max{60'000};
   std::chrono::milliseconds reply_keep{60'000};  ///< a finished reply stays in memory this long
@@ -28,6 +31,7 @@ struct session_parts {
   storage_actor storage;
   reader_actor reader;
   session_parent_actor parent;
+  counter_actor counting;
   user_id owner;
   session_id id;
   /// A session not stored yet: the first turn's commit creates it.

@@ -1,57 +1,28 @@
-// What is sent to the model and what is stored before it: SESSION's part of a turn between the
-// draft and the commit (docs/house.md, "A turn").
+// SESSION's part of a turn between the draft and the commit (docs/house.md, "A turn"), and its
+// second try when the provider finds it too long.
+#include <charconv>
+
 #include "actors/impl/make_once.hpp"
 #include "actors/impl/session_state.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace parley {
 
 namespace {
 
-// What a 1024 x 1024 image costs at OpenAI ("Images and vision", high detail); a better rule for
-// each provider comes with its dialect.
-constexpr int64_t tokens_per_image = 765;
 constexpr size_t title_bytes_max = 120;
 
-token_message token_message_of(message_role role, std::string_view content) {
-  switch (role) {
-    case message_role::system:
-      return {"system", content, {}};
-    case message_role::assistant:
-      return {"assistant", content, {}};
-    case message_role::tool:
-      return {"tool", content, {}};
-    case message_role::user:
-      break;
-  }
-  return {"user", content, {}};
-}
-
 // As stored: without the model's factor, so that a better calibration needs no recount.
-int64_t content_tokens(const token_counter& counter, const token_rule& rule,
-                       const std::vector<part>& parts) {
-  int64_t tokens = 0;
-  for (const auto& p : parts) {
-    if (p.type == part_type::image) tokens += tokens_per_image;
-    if (p.text && p.type == part_type::text)
-      tokens += static_cast<int64_t>(counter.count_content(rule.vocabulary, *p.text).tokens);
-  }
+message_tokens tokens_of(const content_measure& measure, const token_rule& rule) {
+  auto sum = sum_of(measure);
+  auto by_cl100k = rule.vocabulary == token_vocabulary::cl100k_base;
+  auto is_counted = parley::is_counted(measure, rule.vocabulary);
+  message_tokens tokens;
+  tokens.count = is_counted ? (by_cl100k ? sum.cl100k : sum.o200k) : measure.guessed;
+  tokens.vocabulary = to_string(is_counted ? rule.vocabulary : token_vocabulary::bytes);
+  tokens.estimated = is_estimated(rule, sum);
   return tokens;
-}
-
-message_tokens tokens_of(const token_counter& counter, const token_rule& rule,
-                         const std::vector<part>& parts) {
-  auto known = counter.has(rule.vocabulary);
-  return {content_tokens(counter, rule, parts),
-          std::string{to_string(known ? rule.vocabulary : token_vocabulary::bytes)},
-          rule.is_estimated || !known};
-}
-
-// What a message of the conversation costs the model: its content, the provider's constant and,
-// where it is counted exactly, the role, which is one token in both vocabularies.
-int64_t message_tokens_of(const token_rule& rule, int64_t content) {
-  return static_cast<int64_t>(apply(rule, static_cast<uint64_t>(content), 1)) +
-         (rule.is_estimated ? 0 : 1);
 }
 
 // The first line that says anything.
@@ -63,99 +34,63 @@ std::string title_from(const std::vector<part>& parts) {
   return std::string{cut_utf8(line, title_bytes_max)};
 }
 
+/// The limit that a provider names when it refuses a request as too long; 0 if it names none.
+std::optional<int64_t> limit_in(const error& cause) {
+  auto detail = detail_of(cause);
+  if (code_of(cause) != errc::provider_refused || detail.reason != "context_too_long")
+    return std::nullopt;
+  int64_t limit = 0;
+  for (const auto& fault : detail.fields)
+    if (fault.rule == "tokens_max")
+      std::from_chars(fault.bound.data(), fault.bound.data() + fault.bound.size(), limit);
+  return std::max<int64_t>(limit, 0);
+}
+
 }  // namespace
 
 void session_state::prepare(reply& running) {
-  auto wanted = running.content.model_id ? running.content.model_id : header_.model_id;
-  self_->request(parts_.parent, caf::infinite, find_model{wanted.value_or(model_id{})})
-      .then(
-          [this, id = running.id()](const model_config& model) {
-            if (auto* entry = find(id)) plan(*entry, model);
-          },
-          [this, id = running.id()](const error& cause) {
-            auto* entry = find(id);
-            if (entry == nullptr) return;
-            // The session's own model being gone is a state the user can mend, not a wrong id.
-            if (code_of(cause) == errc::not_found && !entry->content.model_id)
-              return abandon(id, make_error(errc::invalid_input, "model_gone",
-                                            "Please choose a model for this session."));
-            abandon(id, cause);
-          });
-}
-
-std::vector<const message_header*> session_state::path_to(message_id leaf) const {
-  std::vector<const message_header*> path;
-  // A parent always stands before its children.
-  for (auto known = messages_.rbegin(); known != messages_.rend() && !leaf.is_none(); ++known) {
-    if (known->id != leaf) continue;
-    path.push_back(&*known);
-    leaf = known->parent_id;
-  }
-  std::reverse(path.begin(), path.end());
-  return path;
-}
-
-void session_state::plan(reply& running, const model_config& model) {
-  const auto& counter = *parts_.counter;
-  auto rule = counter.rule_of(model.model);
-  running.rule = rule;
-  auto uncalibrated = rule;
-  uncalibrated.factor = 1;
-  running.meter = counter.meter(uncalibrated);
-  running.row.tokens = tokens_of(counter, rule, {});
-  auto params = merge(running.content.params, merge(header_.params, model.params));
-  running.content.params = params;
-
-  auto path = path_to(running.content.parent_id.value_or(message_id{}));
-  std::vector<context_item> items;
-  for (auto* known : path) items.push_back({known->role, message_tokens_of(rule, known->tokens)});
-  auto asked = content_tokens(counter, rule, running.content.parts);
-  items.push_back({message_role::user, message_tokens_of(rule, asked)});
-
-  context_budget budget;
-  budget.window = model.context_window;
-  auto reply_max = params.max_tokens ? params.max_tokens : model.max_tokens;
-  budget.reply_max = reply_max ? *reply_max : reply_budget(budget.window);
-  budget.fixed_tokens = tokens_per_conversation;
-  if (header_.system_prompt)
-    budget.fixed_tokens += static_cast<int64_t>(
-        counter.count(rule, token_message_of(message_role::system, *header_.system_prompt)).tokens);
-  budget.guard = rule.guard;
-  budget.strategy = header_.context_strategy;
-  auto planned = plan_context(items, budget);
-  if (!planned) return abandon(running.id(), planned.error());
-  running.row.context =
-      context_used{planned->tokens, planned->limit, planned->kept, planned->dropped};
-
-  read_messages wanted{parts_.owner, parts_.id, {}};
-  for (size_t i = planned->first_kept; i < path.size(); ++i) wanted.ids.push_back(path[i]->id);
-  if (wanted.ids.empty()) return store_turn(running.id(), model, {});
-  self_->request(parts_.reader, caf::infinite, std::move(wanted))
-      .then([this, id = running.id(),
-             model](const message_list& history) { store_turn(id, model, history.items); },
-            [this, id = running.id()](const error& cause) { abandon(id, cause); });
-}
-
-// As soon as no other commit of the record is under way, which is nearly always now.
-void session_state::store_turn(message_id id, model_config model, std::vector<message> history) {
-  write_record([this, id, model = std::move(model), history = std::move(history)] {
-    auto* running = find(id);
-    if (running == nullptr) return next_record_write();
-    dispatch(*running, model, history);
+  compose(running.made, [this, id = running.id()](const error& fault) {
+    auto* entry = find(id);
+    if (entry == nullptr) return;
+    if (fault) return abandon(id, fault);
+    const auto& made = *entry->made;
+    entry->meter = parts_.counter->meter(made.rule.vocabulary);
+    entry->reasoning = parts_.counter->meter(made.rule.vocabulary);
+    entry->row.context = made.used;
+    read_window(*entry);
   });
 }
 
-void session_state::fill_rows(reply& running, const model_config& model, message& asked,
-                              session& header) const {
+void session_state::read_window(reply& running) {
+  read_messages wanted{parts_.owner, parts_.id, sent_ids(*running.made)};
+  if (wanted.ids.empty()) return store_turn(running.id(), {});
+  self_->request(parts_.reader, caf::infinite, std::move(wanted))
+      .then(
+          [this, id = running.id()](const message_list& history) { store_turn(id, history.items); },
+          [this, id = running.id()](const error& cause) { abandon(id, cause); });
+}
+
+// As soon as no other commit of the record is under way, which is nearly always now.
+void session_state::store_turn(message_id id, std::vector<message> history) {
+  write_record([this, id, history = std::move(history)] {
+    auto* running = find(id);
+    if (running == nullptr) return next_record_write();
+    dispatch(*running, history);
+  });
+}
+
+void session_state::fill_rows(reply& running, message& asked, session& header) const {
   auto now = parts_.clock->now();
   const auto& start = running.log.start();
+  const auto& made = *running.made;
   asked.id = start.user_message_id;
   asked.created_at = asked.updated_at = now;
   asked.session_id = parts_.id;
-  asked.parent_id = running.content.parent_id;
+  asked.parent_id = made.content.parent_id;
   asked.role = message_role::user;
-  asked.parts = running.content.parts;
-  asked.tokens = tokens_of(*parts_.counter, parts_.counter->rule_of(model.model), asked.parts);
+  asked.parts = made.content.parts;
+  asked.measure = made.asked;
+  asked.tokens = tokens_of(made.asked, made.rule);
 
   auto& row = running.row;
   row.id = start.message_id;
@@ -164,44 +99,40 @@ void session_state::fill_rows(reply& running, const model_config& model, message
   row.parent_id = asked.id;
   row.role = message_role::assistant;
   row.status = message_status::streaming;
-  row.model_id = model.id;
-  row.model_name = model.name;
+  row.model_id = made.model.id;
+  row.model_name = made.model.name;
+  row.tokens.vocabulary = asked.tokens.vocabulary;
+  row.tokens.estimated = asked.tokens.estimated;
 
   header = header_;
   header.updated_at = now;
   header.last_message_at = now;
   header.message_count += 2;
   header.active_leaf_id = row.id;
-  if (!header.model_id) header.model_id = model.id;
+  header.context_begin = made.begin();
+  if (!header.model_id) header.model_id = made.model.id;
   if (header.title.empty()) header.title = title_from(asked.parts);
   if (!is_fresh_) ++header.version;
 }
 
 // Commit and call go out at the same time; until the commit is answered nothing is shown.
-void session_state::dispatch(reply& running, const model_config& model,
-                             const std::vector<message>& history) {
+void session_state::dispatch(reply& running, const std::vector<message>& history) {
+  auto& made = *running.made;
+  auto start = running.log.start();
+  made.path.back() = start.user_message_id;
+  for (auto& span : running.row.context->spans) {
+    if (span.first.is_none()) span.first = start.user_message_id;
+    if (span.last.is_none()) span.last = start.user_message_id;
+  }
   message asked;
   session header;
-  fill_rows(running, model, asked, header);
-  auto start = running.log.start();
-  start.model_id = model.id;
+  fill_rows(running, asked, header);
+  start.model_id = made.model.id;
   start.context = *running.row.context;
   running.log = reply_log{start};
-
-  complete call;
-  call.call = make_call_id();
-  call.sink = caf::actor_cast<reply_sink_actor>(self_);
-  call.caller = parts_.owner;
-  call.model = model;
-  call.params = running.content.params;
-  if (header_.system_prompt) {
-    part prompt;
-    prompt.text = *header_.system_prompt;
-    call.messages.push_back({message_role::system, {std::move(prompt)}});
-  }
-  for (const auto& past : history)
-    if (!past.parts.empty()) call.messages.push_back({past.role, past.parts});
-  call.messages.push_back({message_role::user, std::move(running.content.parts)});
+  auto call = call_for(made, history);
+  made.content.parts.clear();
+  vocabulary_ = made.rule.vocabulary;
 
   commit stored;
   if (is_fresh_)
@@ -211,10 +142,10 @@ void session_state::dispatch(reply& running, const model_config& model,
   stored.changes.emplace_back(create_message{asked});
   stored.changes.emplace_back(create_message{running.row});
   if (running.key) {
-    auto made = remembered({parts_.owner, *running.key}, asked.created_at);
-    made.session = parts_.id;
-    made.message = running.id();
-    stored.changes.emplace_back(std::move(made));
+    auto once = remembered({parts_.owner, *running.key}, asked.created_at);
+    once.session = parts_.id;
+    once.message = running.id();
+    stored.changes.emplace_back(std::move(once));
   }
   running.at = reply::phase::storing;
   asked.parts.clear();
@@ -227,18 +158,56 @@ void session_state::dispatch(reply& running, const model_config& model,
   if (!running.ending) begin_call(running, std::move(call));
 }
 
-// The content of a reply that nobody has counted when it ended.
-message_tokens session_state::recount(const message& row) const {
-  auto counted = row.tokens;
-  auto vocabulary = token_vocabulary::bytes;
-  for (auto known : {token_vocabulary::cl100k_base, token_vocabulary::o200k_base})
-    if (to_string(known) == counted.vocabulary) vocabulary = known;
-  counted.count = 0;
-  for (const auto& p : row.parts)
-    if (p.text)
-      counted.count +=
-          static_cast<int64_t>(parts_.counter->count_content(vocabulary, *p.text).tokens);
-  return counted;
+// -- The second try -----------------------------------------------------------------------------
+
+// Once, and only while nothing was said: what the provider calls too long is shrunk to the limit it
+// names. The first failure is shown if that cannot be.
+bool session_state::is_retried(reply& running, const error& cause) {
+  auto limit = limit_in(cause);
+  if (!limit || running.refused || running.log.text_bytes() > 0 || running.ending) return false;
+  if (running.at != reply::phase::storing && running.at != reply::phase::streaming) return false;
+  release_call(running);
+  running.refused = *limit;
+  // Its message has to be stored first: it is read back from there.
+  if (running.at == reply::phase::streaming) try_again(running);
+  return true;
+}
+
+void session_state::try_again(reply& running) {
+  auto made = std::make_shared<composition>(*running.made);
+  made->is_stored = true;
+  made->content.parent_id = running.log.start().user_message_id;
+  auto window = static_cast<int64_t>(made->model.context_window);
+  if (*running.refused > 0) {
+    window = std::min(window, *running.refused);
+    named_window_ = {made->model.id, window};
+  }
+  // What was planned had room by our count, so that count is too low: at least a fifth less.
+  constexpr int64_t kept_tenths = 8;
+  auto reply_share = made->model.context_window - made->plan.limit;
+  made->window = std::min(window, made->plan.tokens * kept_tenths / 10 + reply_share);
+  auto fail = [this, id = running.id()] {
+    if (auto* entry = find(id); entry != nullptr && entry->at == reply::phase::streaming)
+      fail_call(*entry, make_error(errc::provider_refused, "context_too_long",
+                                   "The conversation is too long for the model."));
+  };
+  if (!plan(*made)) return fail();
+  running.made = made;
+  running.row.context = made->used;
+  running.row.context->refused_tokens = running.refused;
+  log_info("reply.tried_again", {{"message", running.id()}, {"limit", *running.refused}});
+  self_
+      ->request(parts_.reader, caf::infinite,
+                read_messages{parts_.owner, parts_.id, sent_ids(*made)})
+      .then(
+          [this, id = running.id()](const message_list& history) { send_again(id, history.items); },
+          [fail](const error&) { fail(); });
+}
+
+void session_state::send_again(message_id id, const std::vector<message>& history) {
+  auto* running = find(id);
+  if (running == nullptr || running->at != reply::phase::streaming || running->ending) return;
+  begin_call(*running, call_for(*running->made, history));
 }
 
 }  // namespace parley

@@ -54,8 +54,7 @@ void session_state::join_stored(const message& stored, const follower& who, uint
     // Left from a crash and not mended yet: nothing will be added.
     if (stored.status == message_status::streaming)
       whole.finish(message_status::interrupted, stored.error);
-    replies_.push_back(
-        std::make_unique<reply>(std::move(whole), parts_.counter->meter(token_rule{})));
+    replies_.push_back(std::make_unique<reply>(std::move(whole), *parts_.counter));
     known = replies_.back().get();
     known->is_loaded = true;
     known->kept_since = self_->clock().now();

@@ -46,6 +46,7 @@ void session_state::reload() {
           [this](const session_loaded& loaded) {
             header_ = loaded.header;
             messages_ = loaded.messages;
+            summary_ = loaded.summary;
             for (auto& row : unsaved_) note_row(row);
             mend_interrupted();
             next_record_write();
@@ -153,7 +154,7 @@ void session_state::note_row(const message& row) {
   for (auto& known : messages_) {
     if (known.id != row.id) continue;
     known.status = row.status;
-    known.tokens = static_cast<int32_t>(row.tokens.count);
+    known.measure = row.measure;
   }
 }
 
@@ -163,14 +164,30 @@ const message* session_state::unsaved_row(message_id id) const {
   return nullptr;
 }
 
+// A long one is only guessed: the next turn has it counted away from here.
+void session_state::measure_row(message& row) const {
+  auto vocabulary = row.tokens.vocabulary == to_string(token_vocabulary::cl100k_base)
+                        ? token_vocabulary::cl100k_base
+                        : token_vocabulary::o200k_base;
+  auto is_long = measured_bytes_of(row.parts) > parts_.limits.count_inline_bytes;
+  static const token_counter guessing;
+  const auto& counter = is_long ? guessing : *parts_.counter;
+  row.measure = counter.measure(vocabulary, row.parts);
+  auto counted = std::max(row.measure.cl100k, row.measure.o200k);
+  row.tokens.estimated = row.tokens.estimated || counted < 0;
+  if (counted < 0) row.tokens.vocabulary = to_string(token_vocabulary::bytes);
+  row.tokens.count = counted < 0 ? row.measure.guessed : counted;
+}
+
 // A row that still says `streaming` is left from a SESSION or a server that crashed: what was
 // checkpointed is what there is, and nobody has counted it. A server that starts says `interrupted`
 // itself, without a count.
 void session_state::mend_interrupted() {
   read_messages left{parts_.owner, parts_.id, {}};
   for (auto& known : messages_) {
-    auto is_left = known.status == message_status::streaming ||
-                   (known.status == message_status::interrupted && known.tokens == 0);
+    auto is_left =
+        known.status == message_status::streaming ||
+        (known.status == message_status::interrupted && known.measure == content_measure{});
     if (is_left && find(known.id) == nullptr && unsaved_row(known.id) == nullptr)
       left.ids.push_back(known.id);
   }
@@ -179,10 +196,10 @@ void session_state::mend_interrupted() {
       .await(
           [this](const message_list& rows) {
             for (auto row : rows.items) {
-              auto counted = recount(row);
-              if (row.status == message_status::interrupted && counted.count == 0) continue;
+              auto is_known = row.status == message_status::interrupted;
               row.status = message_status::interrupted;
-              row.tokens = counted;
+              measure_row(row);
+              if (is_known && is_empty(row.measure)) continue;
               row.updated_at = parts_.clock->now();
               ++row.version;
               note_row(row);

@@ -22,6 +22,39 @@ struct reply_reader {
   int64_t position = 0;
 };
 
+/// A request on its way from draft to plan: of a turn, of its preview or of its second try.
+struct composition {
+  draft content;
+  model_config model;
+  reply_params params;  ///< the turn's, the session's, the model's
+  token_rule rule;
+  content_measure asked;
+  int64_t window = 0;  ///< the model's, or what the provider named
+  /// The path from the first message to the new one, which stands last.
+  std::vector<message_id> path;
+  bool is_stored = false;  ///< the new message is: a second try
+  context_plan plan;
+  context_used used;
+
+  /// Where the end that is sent begins.
+  std::optional<message_id> begin() const;
+};
+using composed = std::function<void(const error& fault)>;
+
+/// A summary that is being written.
+struct summary_job {
+  provider_actor provider;
+  model_config model;
+  call_id call = 0;
+  std::vector<message_id> covered;  ///< not yet in the summary, oldest first
+  std::vector<int64_t> tokens;      ///< of each
+  size_t next = 0;                  ///< of `covered`: where the next call's part begins
+  session_summary made;
+  int64_t base_version = 0;  ///< of the summary it began with; 0: there was none
+  std::string written;
+  std::vector<answer<session_summary>> askers;
+};
+
 /// A running reply, or one that is over and kept for readers that come late.
 struct reply {
   enum class phase {
@@ -32,21 +65,27 @@ struct reply {
     kept,       ///< stored whole
   };
 
-  reply(reply_start start, token_meter counting)
-      : log(std::move(start)), meter(std::move(counting)) {}
-  reply(reply_log stored, token_meter counting)
-      : log(std::move(stored)), meter(std::move(counting)), at(phase::kept) {}
+  reply(reply_start start, const token_counter& counter)
+      : log(std::move(start)),
+        meter(counter.meter(token_vocabulary::o200k_base)),
+        reasoning(counter.meter(token_vocabulary::o200k_base)) {}
+  reply(reply_log stored, const token_counter& counter)
+      : log(std::move(stored)),
+        meter(counter.meter(token_vocabulary::o200k_base)),
+        reasoning(counter.meter(token_vocabulary::o200k_base)),
+        at(phase::kept) {}
 
   message_id id() const { return log.start().message_id; }
   bool is_running() const { return at != phase::kept; }
   bool is_shown() const { return at >= phase::streaming; }
 
   reply_log log;
-  token_meter meter;  ///< what is stored: without the model's factor
-  token_rule rule;
+  token_meter meter;      ///< of what later requests will send
+  token_meter reasoning;  ///< of what they will not
   phase at = phase::preparing;
-  message row;  ///< as stored; its parts are filled when the reply is over
-  draft content;
+  message row;                        ///< as stored; its parts are filled when the reply is over
+  std::shared_ptr<composition> made;  ///< shared with what composes it, until it is done
+  std::optional<int64_t> refused;     ///< the provider found it too long: the limit named, or 0
   std::optional<request_key> key;
   std::vector<answer<reply_ticket>> askers;
   std::vector<answer<done>> stoppers;
@@ -76,6 +115,13 @@ class session_state {
   void on(const leave_reply& leaving);
   caf::result<done> on(const stop_reply& stop);
   caf::result<session> on(const change_session& change);
+  caf::result<turn_preview> on(const preview_turn& wanted);
+  caf::result<message> on(const change_message& change);
+  caf::result<session_summary> on(const get_summary& question);
+  caf::result<session_summary> on(const write_summary& given);
+  caf::result<done> on(const parley::drop_summary& drop);
+  caf::result<session_summary> on(const make_summary& wanted);
+  void on(const session_work& work);
   caf::result<done> on(const drop_session& drop);
   void on(const end_streams& end);
   void on(const reply_delta& delta);
@@ -111,18 +157,51 @@ class session_state {
   void on_dropped();
   void note_row(const message& row);
   const message* unsaved_row(message_id id) const;
+  void measure_row(message& row) const;
   void mend_interrupted();
   void store_unsaved();
   void drop_unsaved();
 
-  // session_prompt.cpp: a turn from draft to commit.
-  void prepare(reply& running);
-  void plan(reply& running, const model_config& model);
-  void store_turn(message_id id, model_config model, std::vector<message> history);
-  void dispatch(reply& running, const model_config& model, const std::vector<message>& history);
-  void fill_rows(reply& running, const model_config& model, message& asked, session& header) const;
+  // session_context.cpp: which messages a request has.
+  void compose(const std::shared_ptr<composition>& made, composed then);
+  void weigh(const std::shared_ptr<composition>& made, composed then);
+  void calibrate(const std::shared_ptr<composition>& made, const composed& then);
+  expected<void> plan(composition& made);
   std::vector<const message_header*> path_to(message_id leaf) const;
-  message_tokens recount(const message& row) const;
+  measure_sum weight_of(std::string_view text, token_vocabulary vocabulary);
+  const session_summary* summary_in_use() const;
+  std::vector<message_id> sent_ids(const composition& made) const;
+  complete call_for(const composition& made, const std::vector<message>& history) const;
+
+  // session_prompt.cpp: a turn from draft to commit, and its second try.
+  void prepare(reply& running);
+  void read_window(reply& running);
+  void store_turn(message_id id, std::vector<message> history);
+  void dispatch(reply& running, const std::vector<message>& history);
+  void fill_rows(reply& running, message& asked, session& header) const;
+  bool is_retried(reply& running, const error& cause);
+  void try_again(reply& running);
+  void send_again(message_id id, const std::vector<message>& history);
+
+  // session_afterwork.cpp, session_summary.cpp: what follows a turn and delays none.
+  void recount();
+  void take_measures(const message_list& rows, const std::vector<content_measure>& measures);
+  void learn(const reply& over);
+  /// What a summary does not cover yet, and whether it goes on from the one there is.
+  struct summary_task {
+    std::vector<const message_header*> covered;
+    bool goes_on = false;
+  };
+  summary_task unsummarised() const;
+  bool begin_summary(provider_actor provider, const summary_task& task);
+  void find_summary_model();
+  void read_summary_part();
+  void call_summary_model(const message_list& rows);
+  void hear(const reply_delta& delta);
+  void end_summary_part(call_id call);
+  void store_summary(session_summary made, std::function<void(const error&)> then);
+  void end_summary(const error& fault);
+  size_t index_of(message_id id, const std::vector<const message_header*>& path) const;
 
   // session_turn.cpp: a turn from commit to done.
   reply* known_with(const request_key& key);
@@ -165,6 +244,23 @@ class session_state {
   bool is_dropping_ = false;  ///< its removal is being stored
   bool is_gone_ = false;      ///< no such session
   std::vector<message_header> messages_;
+  std::optional<session_summary> summary_;
+  std::optional<summary_job> job_;
+  /// What the last turn counted with; messages without a count in it are counted anew.
+  std::optional<token_vocabulary> vocabulary_;
+  bool is_counting_ = false;
+  /// The last turn's request, for what follows it.
+  std::shared_ptr<const composition> last_;
+  provider_actor last_provider_;
+  /// A limit that a provider named, and of which model.
+  std::pair<model_id, int64_t> named_window_{};
+  /// Measures of the system prompt and the summary: the same for many turns.
+  struct known_text {
+    std::string text;
+    token_vocabulary vocabulary = token_vocabulary::bytes;
+    measure_sum sum;
+  };
+  std::deque<known_text> known_texts_;
   std::vector<std::unique_ptr<reply>> replies_;
   /// The first one runs if the record is busy; those here wait. At most askers_max changes and a
   /// turn or an ending for each reply.

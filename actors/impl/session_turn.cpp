@@ -18,14 +18,16 @@ caf::result<reply_ticket> session_state::on(start_turn&& turn) {
   start.user_message_id = message_id::make();
   start.message_id = message_id::make();
   auto promise = self_->make_response_promise<reply_ticket>();
-  auto running = std::make_unique<reply>(start, parts_.counter->meter(token_rule{}));
+  auto running = std::make_unique<reply>(start, *parts_.counter);
   running->askers.emplace_back(promise);
-  running->content = std::move(turn.content);
+  running->made = std::make_shared<composition>();
+  running->made->content = std::move(turn.content);
   running->key = std::move(turn.key);
   running->provider = turn.provider;
   running->started = last_used_;
   if (turn.follow) running->readers.push_back({*turn.follow, turn.follow->after});
-  if (!running->content.parent_id) running->content.parent_id = header_.active_leaf_id;
+  auto& parent = running->made->content.parent_id;
+  if (!parent) parent = header_.active_leaf_id;
   replies_.push_back(std::move(running));
   schedule_check();
   prepare(*replies_.back());
@@ -87,13 +89,16 @@ expected<void> session_state::check_turn(const start_turn& turn) {
 void session_state::on_stored(reply& running, const message& asked) {
   is_fresh_ = false;
   messages_.push_back({asked.id, asked.parent_id.value_or(message_id{}), message_role::user,
-                       message_status::complete, static_cast<int32_t>(asked.tokens.count)});
+                       message_status::complete, asked.pinned, asked.measure});
   messages_.push_back(
-      {running.id(), asked.id, message_role::assistant, message_status::streaming, 0});
+      {running.id(), asked.id, message_role::assistant, message_status::streaming, false, {}});
   tell_weight();
   running.at = reply::phase::streaming;
   show(running);
-  if (running.ending) finish(running, *std::exchange(running.ending, std::nullopt));
+  if (running.ending) return finish(running, *std::exchange(running.ending, std::nullopt));
+  if (running.refused && running.call == 0) try_again(running);
+  // What was guessed for this turn is counted before the next one.
+  if (running.row.context->estimated) self_->send(self_, session_work{});
 }
 
 // The turn never happened: whoever asked gets the error, nothing is kept.
@@ -125,6 +130,7 @@ void session_state::release_call(reply& running) {
 }
 
 bool session_state::watches(const provider_actor& provider) const {
+  if (job_ && job_->call != 0 && job_->provider == provider) return true;
   return std::any_of(replies_.begin(), replies_.end(), [&](const auto& entry) {
     return entry->call != 0 && entry->provider == provider;
   });
@@ -147,11 +153,12 @@ void session_state::fail_call(reply& running, const error& cause) {
 
 void session_state::on(const reply_delta& delta) {
   auto* running = find_call(delta.call);
-  if (running == nullptr || running->ending || running->at == reply::phase::finishing) return;
+  if (running == nullptr) return hear(delta);
+  if (running->ending || running->at == reply::phase::finishing) return;
   if (!running->first_token) running->first_token = self_->clock().now();
   for (const auto& added : delta.deltas) {
     running->log.append(added.type, added.text);
-    running->meter.append(added.text);
+    (added.type == part_type::reasoning ? running->reasoning : running->meter).append(added.text);
   }
   if (running->at != reply::phase::streaming) return;
   serve(*running);
@@ -185,7 +192,7 @@ void session_state::on(const checkpoint_lost& lost) {
 
 void session_state::on(const reply_finished& finished) {
   auto* running = find_call(finished.call);
-  if (running == nullptr) return;
+  if (running == nullptr) return end_summary_part(finished.call);
   release_call(*running);
   reply_ending ending;
   ending.used = finished.used;
@@ -194,7 +201,12 @@ void session_state::on(const reply_finished& finished) {
 }
 
 void session_state::on(const reply_failed& failed) {
-  if (auto* running = find_call(failed.call)) fail_call(*running, failed.cause);
+  auto* running = find_call(failed.call);
+  if (running == nullptr) {
+    if (job_ && job_->call == failed.call) end_summary(failed.cause);
+    return;
+  }
+  if (!is_retried(*running, failed.cause)) fail_call(*running, failed.cause);
 }
 
 caf::result<done> session_state::on(const stop_reply& wanted) {
@@ -241,18 +253,23 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   row.error = ending.error;
   row.updated_at = parts_.clock->now();
   ++row.version;
+  const auto& rule = running.made->rule;
+  row.measure = running.meter.measure();
+  auto sum = sum_of(row.measure);
   auto counted = running.meter.count();
   row.tokens.count = static_cast<int64_t>(counted.tokens);
   row.tokens.vocabulary = to_string(counted.vocabulary);
-  row.tokens.estimated = counted.is_estimated;
+  row.tokens.estimated = is_estimated(rule, sum);
   auto end = self_->clock().now();
   row.timing = reply_timing{elapsed(running.first_token.value_or(end)), elapsed(end)};
   row.usage = ending.used;
   if (row.usage) return;
   usage counted_usage;
   counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
-  counted_usage.completion_tokens = static_cast<int64_t>(apply(running.rule, counted.tokens, 0));
-  counted_usage.source = counted.is_estimated ? usage_source::estimated : usage_source::counted;
+  auto thought = sum_of(running.reasoning.measure());
+  if (thought.messages > 0) counted_usage.reasoning_tokens = content_tokens(rule, thought);
+  counted_usage.completion_tokens = content_tokens(rule, sum + thought);
+  counted_usage.source = row.tokens.estimated ? usage_source::estimated : usage_source::counted;
   row.usage = counted_usage;
 }
 
@@ -267,6 +284,7 @@ void session_state::finish(reply& running, reply_ending ending) {
     auto changed = header_;
     changed.updated_at = entry->row.updated_at;
     changed.last_message_at = entry->row.updated_at;
+    changed.context_begin = entry->made->begin();
     ++changed.version;
     commit_record(commit{{finish_message{entry->row}, update_session{changed}}}, changed,
                   [this, id, ending](const error& fault) {
@@ -295,6 +313,10 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
       stopper.deliver(done{});
   }
   serve(running);
+  learn(running);
+  last_ = std::exchange(running.made, {});
+  last_provider_ = running.provider;
+  self_->send(self_, session_work{});
   if (fault) unsaved_.push_back(std::exchange(running.row, {}));
   running.row = {};
   schedule_check();

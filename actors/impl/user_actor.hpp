@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "actors/impl/model_changes.hpp"
 #include "actors/impl/user_gauge.hpp"
@@ -38,6 +39,7 @@ struct user_parts {
   storage_actor storage;
   reader_actor reader;
   hasher_actor hasher;
+  counter_actor counting;
   system_models_actor system_models;
   session_factory start_session;
   /// Why no turn should be begun: the database does not take it. Empty when it does, or unset.

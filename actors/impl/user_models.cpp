@@ -113,6 +113,7 @@ caf::result<done> user_state::on(const drop_model& message) {
 
 caf::result<model_config> user_state::on(const find_model& message) {
   TRY_DONE(check_present());
+  if (message.purpose == model_purpose::summary) return find_summary_model(message.id);
   if (message.id.is_none()) {
     auto held = answers.hold<model_config>(self);
     find_default_model(held.first);
@@ -122,6 +123,19 @@ caf::result<model_config> user_state::on(const find_model& message) {
   if (model == nullptr) return self->delegate(parts->system_models, find_system_model{message.id});
   if (!model->enabled) return model_gone();
   return judged(*model);
+}
+
+// The system's summary model, else the session's own.
+caf::result<model_config> user_state::find_summary_model(model_id otherwise) {
+  auto held = answers.hold<model_config>(self);
+  self->request(parts->system_models, caf::infinite, find_system_model{{}, model_purpose::summary})
+      .then([this, key = held.first](
+                const model_config& found) { answers.deliver<model_config>(key, found); },
+            [this, key = held.first, otherwise](const error&) {
+              answers.hand_on<model_config>(key, caf::actor_cast<user_actor>(self),
+                                            find_model{otherwise});
+            });
+  return held.second;
 }
 
 bool user_state::is_admin() const {

@@ -48,6 +48,9 @@ struct user_state {
   caf::result<done> on(const drop_model& message);
   caf::result<model_config> on(const find_model& message);
 
+  // user_counting.cpp
+  caf::result<counted_tokens> on(const count_tokens& asked);
+
   // user_sessions.cpp
   caf::result<session> on(const add_session& message);
   caf::result<page_of<session>> on(const list_sessions& message);
@@ -59,6 +62,16 @@ struct user_state {
   caf::result<reply_ticket> on(const post_message& asked);
   caf::result<reply_ticket> on(const join_reply& asked);
   caf::result<done> on(const stop_turn& asked);
+
+  // user_conversation.cpp
+  caf::result<message> on(const change_session_message& asked);
+  caf::result<turn_preview> on(const preview_message& asked);
+  caf::result<session_summary> on(const get_session_summary& asked);
+  caf::result<session_summary> on(const write_session_summary& asked);
+  caf::result<done> on(const drop_session_summary& asked);
+  caf::result<session_summary> on(const make_session_summary& asked);
+
+  // user_sessions.cpp
   void on(const session_idle& message);
   void on(const turn_ended& message);
   void on(const session_weighs& message);
@@ -132,7 +145,13 @@ struct user_state {
   void make_personal_model(uint64_t key, const add_model& asked);
   std::optional<owned_key> own(const std::optional<request_key>& key) const;
   void find_default_model(uint64_t key);
+  caf::result<model_config> find_summary_model(model_id otherwise);
   void find_only_model(uint64_t key, error otherwise);
+
+  // user_counting.cpp
+  struct count_job;
+  void count(const std::shared_ptr<count_job>& job);
+  void calibrate(const std::shared_ptr<count_job>& job);
 
   // user_sessions.cpp
   expected<open_session*> reach(session_id wanted, std::optional<session> fresh = std::nullopt);

@@ -105,4 +105,25 @@ expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request) {
   return {};
 }
 
+// What a turn of this body would send; the body is that of a turn.
+expected<void> preview_turn(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto body, read_body<chat_body>(request, use::in_create));
+  TRY(auto parts, parts_of(body.value, at.values().message_bytes_max));
+  preview_message asked{x.who, body.value.session_id, {}};
+  asked.content = {std::move(parts), body.value.parent_id, body.value.model_id, body.value.params};
+  at.ask_user<turn_preview>(x, std::move(asked), [](const turn_preview& shown) {
+    std::string text;
+    json_writer json{text};
+    json.begin_object().member("modelId", to_string(shown.model));
+    json.member("modelName", shown.model_name);
+    json.key("maxTokens");
+    write_json(json, shown.reply_tokens_max);
+    json.key("context");
+    write_json(json, shown.context);
+    json.end_object();
+    return json_answer(200, std::move(text));
+  });
+  return {};
+}
+
 }  // namespace parley::http::routes

@@ -74,11 +74,20 @@ expected<void> patch_session(edge& at, exchange& x, const parsed_request& reques
 expected<void> delete_session(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_messages(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_message(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_message(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_summary(edge& at, exchange& x, const parsed_request& request);
+expected<void> put_summary(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_summary(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_summary(edge& at, exchange& x, const parsed_request& request);
 
 // chat.cpp
 expected<void> post_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request);
+expected<void> preview_turn(edge& at, exchange& x, const parsed_request& request);
+
+// tokens.cpp
+expected<void> post_count(edge& at, exchange& x, const parsed_request& request);
 
 // settings.cpp
 expected<void> get_settings(edge& at, exchange& x, const parsed_request& request);

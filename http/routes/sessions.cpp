@@ -1,6 +1,7 @@
 // Sessions and their messages.
 #include "http/edge.hpp"
 #include "http/routes/routes.hpp"
+#include "schema/requests.hpp"
 
 namespace parley::http::routes {
 
@@ -73,6 +74,56 @@ expected<void> get_message(edge& at, exchange& x, const parsed_request&) {
   TRY(auto id, path_id<message_id>(x, 1));
   at.ask_user<message>(x, parley::get_message{x.who, session, id},
                        [](const message& found) { return record_answer(200, found); });
+  return {};
+}
+
+expected<void> patch_message(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto session, path_id<session_id>(x, 0));
+  TRY(auto id, path_id<message_id>(x, 1));
+  TRY(auto version, read_if_match(request));
+  TRY(auto patch, read_body<message>(request, use::in_patch));
+  auto render = [](const message& changed) { return record_answer(200, changed); };
+  if (patch.has(&message::pinned))
+    at.ask_user<message>(
+        x, change_session_message{x.who, session, {id, patch.value.pinned, version}}, render);
+  else
+    at.ask_user<message>(x, parley::get_message{x.who, session, id}, render);
+  return {};
+}
+
+// -- The summary --------------------------------------------------------------------------------
+
+expected<void> get_summary(edge& at, exchange& x, const parsed_request&) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  at.ask_user<session_summary>(x, get_session_summary{x.who, id}, [](const session_summary& found) {
+    return record_answer(200, found);
+  });
+  return {};
+}
+
+expected<void> put_summary(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto version, read_if_match(request));
+  TRY(auto body, read_body<summary_body>(request, use::in_create));
+  at.ask_user<session_summary>(
+      x, write_session_summary{x.who, id, {std::move(body.value.text), version}},
+      [](const session_summary& stored) { return record_answer(200, stored); });
+  return {};
+}
+
+expected<void> delete_summary(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto version, read_if_match(request));
+  at.ask_user<done>(x, drop_session_summary{x.who, id, {version}},
+                    [](const done&) { return empty_answer(); });
+  return {};
+}
+
+expected<void> post_summary(edge& at, exchange& x, const parsed_request&) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  at.ask_user<session_summary>(
+      x, make_session_summary{x.who, id, {at.provider()}},
+      [](const session_summary& made) { return record_answer(200, made); });
   return {};
 }
 

@@ -76,6 +76,7 @@ CREATE TABLE model_configs (
   context_window INTEGER NOT NULL,
   max_tokens     INTEGER,
   params         TEXT    NOT NULL,
+  prices         TEXT,
   enabled        INTEGER NOT NULL
 ) STRICT;
 
@@ -99,6 +100,7 @@ CREATE TABLE sessions (
   active_leaf_id   BLOB,
   message_count    INTEGER NOT NULL,
   last_message_at  INTEGER,
+  context_begin    BLOB,
   params           TEXT    NOT NULL,
   metadata         TEXT    NOT NULL,
   system_prompt    TEXT
@@ -126,6 +128,8 @@ CREATE TABLE messages (
   timing     TEXT,
   context    TEXT,
   error      TEXT,
+  pinned     INTEGER NOT NULL,
+  measure    TEXT    NOT NULL,
   parts      TEXT    NOT NULL
 ) STRICT;
 
@@ -141,6 +145,34 @@ CREATE TABLE reply_chunks (
   text       TEXT    NOT NULL,
   PRIMARY KEY (message_id, position)
 ) STRICT;
+
+-- One for each session that has one; `covers` is a message of it.
+CREATE TABLE session_summaries (
+  session_id BLOB    NOT NULL PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  text       TEXT    NOT NULL,
+  covers     BLOB    NOT NULL,
+  messages   INTEGER NOT NULL,
+  source     TEXT    NOT NULL,
+  model_name TEXT
+) STRICT;
+
+-- What is known of closed tokenizers, by upstream and the model's id there.
+CREATE TABLE token_calibrations (
+  provider     TEXT    NOT NULL,
+  model        TEXT    NOT NULL,
+  samples      INTEGER NOT NULL,
+  weights      TEXT    NOT NULL,
+  covariance   TEXT    NOT NULL,
+  error_square REAL    NOT NULL,
+  shortfall    REAL    NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  PRIMARY KEY (provider, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX token_calibrations_by_time ON token_calibrations (updated_at);
 
 CREATE TABLE idempotency_keys (
   owner_id    BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,

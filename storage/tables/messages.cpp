@@ -102,6 +102,26 @@ expected<void> apply(connection& db, const finish_message& change) {
   return drop.run();
 }
 
+expected<void> apply(connection& db, const pin_message& change) {
+  auto q = db.prepare(
+      "UPDATE messages SET pinned=?3, updated_at=?4, version=version+1"
+      " WHERE id=?1 AND session_id=?2");
+  q.bind(change.id, change.session, change.pinned, change.updated_at);
+  return q.run_on_one();
+}
+
+expected<void> apply(connection& db, const recount_messages& change) {
+  // A reply that is being written gets its measure with its last commit.
+  for (const auto& entry : change.entries) {
+    auto q = db.prepare(
+        "UPDATE messages SET measure=?3 WHERE id=?1 AND session_id=?2 AND status<>'streaming'");
+    q.bind(entry.id, change.session);
+    detail::bind_value(q, entry.measure);
+    TRY_DONE(q.run());
+  }
+  return {};
+}
+
 expected<void> apply(connection& db, const checkpoint_reply& added) {
   for (const auto& chunk : added.chunks) {
     auto q = db.prepare(

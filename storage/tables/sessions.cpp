@@ -26,6 +26,41 @@ expected<session> read_visible(connection& db, const user_id& owner, const sessi
   return read_one<session>(q);
 }
 
+// SQLite parses the measure once a row, whatever number of members is read.
+expected<std::vector<message_header>> read_headers(connection& db, const session_id& id) {
+  auto q = db.prepare(
+      "SELECT id, parent_id, role, status, pinned, measure->>'cl100k', measure->>'o200k',"
+      " measure->>'guessed', measure->>'wide', measure->>'symbols', measure->>'images',"
+      " measure->>'tiles', measure->>'patches', measure->>'areas', measure->>'crops'"
+      " FROM messages WHERE session_id=? ORDER BY seq");
+  q.bind(id);
+  std::vector<message_header> headers;
+  for (;;) {
+    TRY(bool has_row, q.step());
+    if (!has_row) return headers;
+    auto role = enum_of<message_role>(q.text(2));
+    auto status = enum_of<message_status>(q.text(3));
+    if (!role || !status) return make_error(errc::corrupt_data);
+    auto& header = headers.emplace_back();
+    header.id = q.id<message_id>(0);
+    header.parent_id = q.id<message_id>(1);
+    header.role = *role;
+    header.status = *status;
+    header.is_pinned = q.integer(4) != 0;
+    auto& measure = header.measure;
+    int column = 5;
+    for (auto member :
+         {&content_measure::cl100k, &content_measure::o200k, &content_measure::guessed,
+          &content_measure::wide, &content_measure::symbols})
+      measure.*member = static_cast<int32_t>(q.integer(column++));
+    if (q.integer(column) == 0) continue;
+    for (auto member :
+         {&content_measure::images, &content_measure::tiles, &content_measure::patches,
+          &content_measure::areas, &content_measure::crops})
+      measure.*member = static_cast<uint16_t>(q.integer(column++));
+  }
+}
+
 }  // namespace
 
 // -- writes --------------------------------------------------------------------------------------
@@ -55,6 +90,23 @@ expected<void> apply(connection& db, const erase_session& change) {
   return q.run_on_one();
 }
 
+expected<void> apply(connection& db, const put_summary& change) {
+  static const auto sql = [] {
+    auto text = insert_sql<session_summary>("session_summaries");
+    text.replace(0, std::string_view{"INSERT"}.size(), "INSERT OR REPLACE");
+    return text;
+  }();
+  auto q = db.prepare(sql);
+  bind_record(q, change.summary);
+  return q.run();
+}
+
+expected<void> apply(connection& db, const erase_summary& change) {
+  auto q = db.prepare("DELETE FROM session_summaries WHERE session_id=?");
+  q.bind(change.session);
+  return q.run_on_one();
+}
+
 expected<void> apply(connection& db, const remember_key& change) {
   auto expire = db.prepare(
       "DELETE FROM idempotency_keys WHERE owner_id=? AND route=? AND key=? AND created_at<?");
@@ -81,22 +133,16 @@ expected<session_loaded> read(const read_context& in, const load_session& questi
   TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
   session_loaded loaded;
   TRY(loaded.header, read_visible(in.db, question.owner_id, question.id));
-  auto q = in.db.prepare(
-      "SELECT id, parent_id, role, status, tokens->>'count' FROM messages"
-      " WHERE session_id=? ORDER BY seq");
-  q.bind(question.id);
-  for (;;) {
-    TRY(bool has_row, q.step());
-    if (!has_row) return loaded;
-    auto role = enum_of<message_role>(q.text(2));
-    auto status = enum_of<message_status>(q.text(3));
-    if (!role || !status) return make_error(errc::corrupt_data);
-    loaded.messages.push_back({.id = q.id<message_id>(0),
-                               .parent_id = q.id<message_id>(1),
-                               .role = *role,
-                               .status = *status,
-                               .tokens = static_cast<int32_t>(q.integer(4))});
+  TRY(loaded.messages, read_headers(in.db, question.id));
+  static const auto summary_sql = "SELECT " + columns_of<session_summary>("s") +
+                                  " FROM session_summaries s WHERE s.session_id=?";
+  auto summary = in.db.prepare(summary_sql);
+  summary.bind(question.id);
+  TRY(bool has_summary, summary.step());
+  if (has_summary) {
+    TRY(loaded.summary, read_record<session_summary>(summary));
   }
+  return loaded;
 }
 
 expected<page_of<session>> read(const read_context& in, const page_sessions& question) {

@@ -8,13 +8,14 @@ using namespace parley::tests;
 
 namespace {
 
-/// A session whose messages cost 100 tokens each, with a window for 350.
+/// A session of six messages of 96 tokens, which cost 100, with a window for 750. What is new is
+/// guessed, as there is no table: a quarter more is kept free.
 void fill(session_world& w, std::vector<message_id>& ids) {
   for (int i = 0; i < 3; ++i) {
     ids.push_back(w.add(message_role::user, "asked", 96));
     ids.push_back(w.add(message_role::assistant, "said", 96));
   }
-  w.script.model.context_window = 400;
+  w.script.model.context_window = 800;
   w.script.model.max_tokens = 50;
 }
 
@@ -25,20 +26,35 @@ TEST_CASE("what outgrows the window is dropped, the oldest first", "[session]") 
   std::vector<message_id> ids;
   fill(w, ids);
   w.start();
-  w.begin("Hi");
-  // Of the last three the first is an assistant's, which cannot begin a conversation.
+  auto ticket = w.begin("Hi");
   REQUIRE(w.script.windows.size() == 1);
-  CHECK(w.script.windows[0].ids == std::vector{ids[4], ids[5]});
+  CHECK(w.script.windows[0].ids == std::vector(ids.begin() + 2, ids.end()));
   CHECK(w.script.windows[0].owner_id == w.owner);
-  CHECK(w.script.calls[0].messages.size() == 3);
+  CHECK(w.script.calls[0].messages.size() == 5);
   auto start = w.script.slices[1][0].start;
   REQUIRE(start);
-  CHECK(start->context.kept == 3);
-  CHECK(start->context.dropped == 4);
-  CHECK(start->context.limit == 350);
-  // Two of 96 + 3, "Hi" of 1 + 3 and the reply's opening of 3, each with a quarter's guard: there
-  // is no table to count with.
-  CHECK(start->context.tokens == 149 + 149 + 6 + 5);
+  const auto& used = start->context;
+  CHECK(used.kept == 5);
+  CHECK(used.dropped == 2);
+  CHECK(used.limit == 750);
+  // "Hi" is a token, or rather two; the conversation is three.
+  CHECK(used.tokens == 4 * 100 + 6 + 3);
+  CHECK(used.parts.guard == 103);
+  CHECK(used.estimated);
+  REQUIRE(used.spans.size() == 3);
+  CHECK(used.spans[0].first == ids[0]);
+  CHECK(used.spans[0].last == ids[1]);
+  CHECK(used.spans[0].reason == context_reason::window);
+  CHECK(used.spans[1].messages == 4);
+  CHECK(used.spans[2].first == ticket.user_message);
+  CHECK(used.spans[2].reason == context_reason::newest);
+  // The next turn begins with the same messages.
+  w.say("Yes");
+  w.finish();
+  CHECK(w.script.header.context_begin == ids[2]);
+  w.begin("On", 2);
+  REQUIRE(w.script.windows[1].ids.size() == 6);
+  CHECK(w.script.windows[1].ids[0] == ids[2]);
 }
 
 TEST_CASE("a reply that nobody limited has a share of the window", "[session]") {
@@ -59,11 +75,12 @@ TEST_CASE("what is stored of a message is counted without the model's factor", "
   auto text = std::string(400, 'a');
   w.begin(text);
   auto raw = w.counter.count_content(token_vocabulary::bytes, text).tokens;
-  CHECK(change_in<create_message>(w.script.commits[0]).entry.tokens.count ==
-        static_cast<int64_t>(raw));
-  // The plan has it: 1.2 is the calibration of a model not seen before.
+  auto asked = change_in<create_message>(w.script.commits[0]).entry;
+  CHECK(asked.tokens.count == static_cast<int64_t>(raw));
+  CHECK(asked.measure.guessed == static_cast<int32_t>(raw));
+  // The plan has it: 1.12 is the calibration of a model not seen before.
   CHECK(w.script.slices[1][0].start->context.tokens >
-        static_cast<int64_t>(static_cast<double>(raw) * 1.2));
+        static_cast<int64_t>(static_cast<double>(raw) * 1.12));
 }
 
 TEST_CASE("a turn that does not fit is refused", "[session]") {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/admin.hpp"
+#include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "tests/support/actor_world.hpp"
 #include "tests/support/filled.hpp"
@@ -40,7 +41,8 @@ void check_crossing(caf::actor_system& system, const caf::message& sent,
 
 template <class T>
 void check_crossing(caf::actor_system& system) {
-  constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory>;
+  constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory> ||
+                                 std::is_same_v<T, make_summary>;
   caf::message untouched;
   if constexpr (!std::is_empty_v<T> && !holds_handles) untouched = caf::make_message(T{});
   check_crossing(system, caf::make_message(filled<T>()), untouched);
@@ -63,16 +65,20 @@ size_t check_table() {
 }  // namespace
 
 TEST_CASE("all messages of USER cross the wire") {
-  CHECK(check_table<user_actor>() == 38);
+  CHECK(check_table<user_actor>() == 45);
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
-  CHECK(check_table<session_actor>() == 16);
+  CHECK(check_table<session_actor>() == 23);
 }
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
-  CHECK(check_table<reader_actor>() == 12);
+  CHECK(check_table<reader_actor>() == 13);
+}
+
+TEST_CASE("all messages of COUNTER cross the wire") {
+  CHECK(check_table<counter_actor>() == 4);
 }
 
 TEST_CASE("all messages of DIRECTORY and ADMIN cross the wire") {

@@ -3,9 +3,21 @@
 
 #include "http/contract.hpp"
 #include "tests/support/node_world.hpp"
+#include "vocabulary_folder.hpp"
 
 using namespace parley;
 using namespace parley::test;
+
+namespace {
+
+// The page's script stands beside the folder of the token tables.
+void keep_tables_in(const temp_directory& folder) {
+  REQUIRE(node_world::has_tables());
+  std::filesystem::create_directory_symlink(parley::vocabulary_folder,
+                                            folder.path() / "vocabulary");
+}
+
+}  // namespace
 
 TEST_CASE("the contract is served, and known again by its tag") {
   node_world world;
@@ -24,7 +36,7 @@ TEST_CASE("the contract is served, and known again by its tag") {
 
 TEST_CASE("the page at /docs is served whole, from here alone") {
   temp_directory folder;
-  std::filesystem::create_directory(folder.path() / "vocabulary");
+  keep_tables_in(folder);
   std::filesystem::create_directory(folder.path() / "reading_page");
   std::ofstream{folder.path() / "reading_page/redoc.standalone.js"} << "var redoc = 1;";
   node_world world{{{"vocabulary-dir", (folder.path() / "vocabulary").string()}}};
@@ -47,6 +59,7 @@ TEST_CASE("the page at /docs is served whole, from here alone") {
 
 TEST_CASE("a server that was built without the page says so") {
   temp_directory folder;
+  keep_tables_in(folder);
   node_world world{{{"vocabulary-dir", (folder.path() / "vocabulary").string()}}};
   auto page = world.ask({"GET", "/docs", {}, {}});
   CHECK(page.status == 503);

@@ -18,6 +18,7 @@ struct single_world {
     sources.flags = {{"data-dir", directory.path().string()},
                      {"listen", "127.0.0.1:0"},
                      {"mode", "single"},
+                     {"vocabulary-dir", "none"},
                      {"bcrypt-cost", "4"},
                      {"io-threads", "1"},
                      {"scheduler-threads", "1"},

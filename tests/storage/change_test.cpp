@@ -29,6 +29,8 @@ TEST_CASE("stored fields and columns are the same") {
   check_columns<model_config>(db, "model_configs");
   check_columns<session>(db, "sessions");
   check_columns<message>(db, "messages", {"seq"});
+  check_columns<session_summary>(db, "session_summaries");
+  check_columns<stored_calibration>(db, "token_calibrations");
 }
 
 TEST_CASE("accounts: names are unique without regard to case") {
@@ -135,6 +137,83 @@ TEST_CASE("a sweep removes what an erased account left, batch by batch, also aft
     CHECK(stored::must(q.number()) == 0);
   }
   CHECK(stored::must(writer->prepare("SELECT COUNT(*) FROM users").number()) == 1);
+}
+
+TEST_CASE("pins and counts change one thing of a message") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto question = make_message(chat.id, {}, "Hi");
+  db.put(create_message{question});
+  auto later = instant{question.updated_at.ms + 5};
+  db.put(pin_message{chat.id, question.id, true, later});
+  auto row = db.get(read_message{ada.id, {}, question.id});
+  CHECK(row.pinned);
+  CHECK(row.version == question.version + 1);
+  CHECK(row.updated_at == later);
+  auto other = db.add_session(ada.id);
+  CHECK(is_fault(db.store(pin_message{other.id, question.id, true, later}), errc::not_found));
+
+  content_measure counted;
+  counted.cl100k = 7;
+  counted.images = 1;
+  counted.crops = 4;
+  db.put(recount_messages{chat.id, {{question.id, counted}, {message_id::make(), counted}}});
+  CHECK(db.get(load_session{ada.id, chat.id}).messages[0].measure == counted);
+  CHECK(db.get(load_session{ada.id, chat.id}).messages[0].is_pinned);
+  CHECK(db.get(read_message{ada.id, {}, question.id}).version == row.version);
+  // Not through another session, and not what is being written.
+  db.put(recount_messages{other.id, {{question.id, {}}}});
+  CHECK(db.get(load_session{ada.id, chat.id}).messages[0].measure == counted);
+}
+
+TEST_CASE("a session has one summary, which goes with it") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  CHECK_FALSE(db.get(load_session{ada.id, chat.id}).summary);
+  session_summary summary;
+  summary.session_id = chat.id;
+  summary.text = "notes";
+  summary.covers = message_id::make();
+  summary.messages = 4;
+  summary.model_name = "Writer";
+  db.put(put_summary{summary});
+  summary.version = 2;
+  summary.text = "better notes";
+  summary.source = summary_source::user;
+  db.put(put_summary{summary});
+  CHECK(db.count("session_summaries") == 1);
+  CHECK(json_of(*db.get(load_session{ada.id, chat.id}).summary) == json_of(summary));
+  db.put(erase_summary{chat.id});
+  CHECK(is_fault(db.store(erase_summary{chat.id}), errc::not_found));
+  db.put(put_summary{summary});
+  db.put(erase_session{chat.id});
+  CHECK(db.count("session_summaries") == 0);
+  CHECK(db.store(put_summary{summary}));
+}
+
+TEST_CASE("calibrations are kept by upstream and model, the latest first") {
+  stored db;
+  stored_calibration known;
+  known.provider = "openai https://a.example";
+  known.model = "m";
+  known.weights = {1.25, 0.5, -0.125, 4};
+  known.covariance = std::vector<double>(16, 0.0625);
+  known.updated_at = {5};
+  db.put(put_calibration{known});
+  known.samples = 2;
+  known.updated_at = {7};
+  db.put(put_calibration{known});
+  auto other = known;
+  other.model = "n";
+  other.updated_at = {9};
+  db.put(put_calibration{other});
+  auto list = db.get(load_calibrations{10});
+  REQUIRE(list.items.size() == 2);
+  CHECK(list.items[0].model == "n");
+  CHECK(json_of(list.items[1]) == json_of(known));
+  CHECK(db.get(load_calibrations{1}).items.size() == 1);
 }
 
 TEST_CASE("a sweep drops keys, logins and spent tokens that are too old") {
@@ -289,7 +368,11 @@ TEST_CASE("messages: whole records come back, parents are of the same session") 
   reply.parts.emplace_back().text = "whole";
   reply.usage = usage{10, 20, 5, {}, usage_source::counted};
   reply.timing = reply_timing{100, 900};
-  reply.context = context_used{30, 8192, 2, 1};
+  reply.context = context_used{};
+  reply.context->tokens = 30;
+  reply.context->spans.push_back(
+      {question.id, question.id, 1, 20, context_fate::dropped, context_reason::window});
+  reply.measure.o200k = 3;
   reply.error = message_error{"provider_failed", "reset", "It broke."};
   db.put(finish_message{reply});
   CHECK(db.count("reply_chunks") == 0);
@@ -306,7 +389,8 @@ TEST_CASE("messages: whole records come back, parents are of the same session") 
   CHECK(state.messages[0].parent_id.is_none());
   CHECK(state.messages[1].parent_id == question.id);
   CHECK(state.messages[1].status == message_status::complete);
-  CHECK(state.messages[1].tokens == 3);
+  CHECK(state.messages[1].measure == reply.measure);
+  CHECK_FALSE(state.messages[1].is_pinned);
   db.put(erase_session{chat.id});
   CHECK(db.count("messages") == 0);
   CHECK(is_fault(db.store(erase_session{chat.id}), errc::not_found));

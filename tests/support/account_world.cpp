@@ -9,6 +9,13 @@ account_world::account_world() {
   store.clock = &clock;
   storage_ = own(store.spawn_storage(system));
   reader_ = own(store.spawn_reader(system));
+  counter_parts counts;
+  counts.storage = storage_;
+  counts.reader = reader_;
+  counts.start_worker = [this] {
+    return spawn_count_worker(system, counter_, counting_thread::shared);
+  };
+  counting_ = own(spawn_counter(system, counts));
   hasher_parts parts;
   parts.start_worker = [this] {
     return spawn_hash_worker(system, passwords_, hashing_thread::shared);
@@ -59,6 +66,7 @@ void account_world::wire() {
   for_users->storage = storage_;
   for_users->reader = reader_;
   for_users->hasher = hasher_;
+  for_users->counting = counting_;
   for_users->system_models = admin_;
   for_users->models = tools;
   for_users->signer = &signer;

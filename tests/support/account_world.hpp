@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/impl/admin_actor.hpp"
+#include "actors/impl/counter_actor.hpp"
 #include "actors/impl/directory_actor.hpp"
 #include "actors/impl/hasher_actor.hpp"
 #include "actors/impl/user_actor.hpp"
@@ -53,6 +54,8 @@ class account_world : public actor_world {
   storage_actor storage_;
   reader_actor reader_;
   hasher_actor hasher_;
+  token_counter counter_;
+  counter_actor counting_;
   admin_actor admin_;
   directory_actor directory_;
 };

@@ -1,8 +1,10 @@
 #include "tests/support/node_world.hpp"
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "base/json.hpp"
+#include "vocabulary_folder.hpp"
 
 namespace parley::test {
 
@@ -96,6 +98,10 @@ node_world::~node_world() {
   stop();
 }
 
+bool node_world::has_tables() {
+  return std::filesystem::exists(std::string{vocabulary_folder} + "/o200k_base.bpe");
+}
+
 settings node_world::values() const {
   setting_sources sources;
   sources.flags = {{"listen", "127.0.0.1:0"},
@@ -110,7 +116,7 @@ settings node_world::values() const {
                    {"upstream-first-byte-s", "1"},
                    {"upstream-idle-s", "1"},
                    {"upstream-retries-max", "0"},
-                   {"vocabulary-dir", directory_.path().string()}};
+                   {"vocabulary-dir", has_tables() ? vocabulary_folder : "none"}};
   for (const auto& [name, value] : more_) {
     std::erase_if(sources.flags, [&, name = name](const auto& flag) { return flag.first == name; });
     sources.flags.emplace_back(name, value);

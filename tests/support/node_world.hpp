@@ -50,6 +50,8 @@ class node_world {
   scripted_upstream& upstream() { return upstream_; }
   const account& ada() const { return ada_; }
   settings values() const;
+  /// Whether this build has token tables; without them a node estimates.
+  static bool has_tables();
 
   /// What the upstream plays from now on; at first it is reply_of({"Hello", ", ", "world!"}).
   void upstream_plays(script steps);

@@ -46,6 +46,39 @@ struct state_of_script {
     ++record().got;
     return done{};
   }
+  caf::result<turn_preview> on(const preview_turn& asked) {
+    ++record().got;
+    turn_preview shown;
+    shown.model_name = content_of(asked.content.parts);
+    return shown;
+  }
+  caf::result<message> on(const change_message& asked) {
+    ++record().got;
+    message row;
+    row.id = asked.id;
+    row.pinned = asked.pinned;
+    return row;
+  }
+  caf::result<session_summary> on(const get_summary&) {
+    ++record().got;
+    return make_error(errc::not_found);
+  }
+  caf::result<session_summary> on(const write_summary& asked) {
+    ++record().got;
+    session_summary summary;
+    summary.session_id = id;
+    summary.text = asked.text;
+    return summary;
+  }
+  caf::result<done> on(const drop_summary&) {
+    ++record().got;
+    return done{};
+  }
+  caf::result<session_summary> on(const make_summary&) {
+    ++record().got;
+    return make_error(errc::provider_failed);
+  }
+  void on(const session_work&) {}
   void on(const end_streams& message) {
     ++record().got;
     record().ended_logins.push_back(message.login);
@@ -70,12 +103,14 @@ session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of
   harden(self);
   self->state.script = script;
   self->state.id = id;
-  return {handle<start_turn>(self),      handle<follow_reply>(self), handle<grant_credit>(self),
-          handle<leave_reply>(self),     handle<stop_reply>(self),   handle<change_session>(self),
-          handle<drop_session>(self),    handle<end_streams>(self),  handle<reply_delta>(self),
-          handle<reply_finished>(self),  handle<reply_failed>(self), handle<reply_tick>(self),
-          handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<rest>(self),
-          handle<sleep_now>(self)};
+  return {handle<start_turn>(self),   handle<follow_reply>(self),    handle<grant_credit>(self),
+          handle<leave_reply>(self),  handle<stop_reply>(self),      handle<change_session>(self),
+          handle<drop_session>(self), handle<preview_turn>(self),    handle<change_message>(self),
+          handle<get_summary>(self),  handle<write_summary>(self),   handle<drop_summary>(self),
+          handle<make_summary>(self), handle<session_work>(self),    handle<end_streams>(self),
+          handle<reply_delta>(self),  handle<reply_finished>(self),  handle<reply_failed>(self),
+          handle<reply_tick>(self),   handle<checkpoint_lost>(self), handle<idle_check>(self),
+          handle<rest>(self),         handle<sleep_now>(self)};
 }
 
 }  // namespace

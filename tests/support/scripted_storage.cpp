@@ -79,6 +79,10 @@ struct applier {
   error operator()(const erase_model& c) {
     return to.models.erase(c.id) == 1 ? error{} : make_error(errc::not_found);
   }
+  error operator()(const put_calibration& c) {
+    to.calibrations.items.push_back(c.known);
+    return {};
+  }
   error operator()(const create_session& c) {
     to.sessions[c.header.id] = c.header;
     return {};
@@ -213,6 +217,11 @@ struct reader_state {
     return known_key{};
   }
 
+  caf::result<calibration_list> on(const load_calibrations&) {
+    if (script->fail_read) return script->fail_read;
+    return tables().calibrations;
+  }
+
   bool is_owned(const message& entry, user_id owner) {
     auto found = tables().sessions.find(entry.session_id);
     return found != tables().sessions.end() && found->second.owner_id == owner;
@@ -226,10 +235,12 @@ reader_actor::behavior_type run_reader(reader_actor::stateful_pointer<reader_sta
                                        scripted_storage* script) {
   harden(self);
   self->state.script = script;
-  return {handle<find_username>(self), handle<load_user>(self),    handle<find_spent_token>(self),
-          handle<list_accounts>(self), handle<load_system>(self),  handle<load_session>(self),
-          handle<read_messages>(self), handle<read_session>(self), handle<page_sessions>(self),
-          handle<page_messages>(self), handle<read_message>(self), handle<find_key>(self)};
+  return {
+      handle<find_username>(self),    handle<load_user>(self),    handle<find_spent_token>(self),
+      handle<list_accounts>(self),    handle<load_system>(self),  handle<load_session>(self),
+      handle<read_messages>(self),    handle<read_session>(self), handle<page_sessions>(self),
+      handle<page_messages>(self),    handle<read_message>(self), handle<find_key>(self),
+      handle<load_calibrations>(self)};
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct memory_tables {
   std::map<session_id, session> sessions;
   std::map<message_id, message> messages;
   std::vector<remember_key> keys;
+  calibration_list calibrations;
 
   error apply(const change& wanted, instant now);
   user* find_name(std::string_view username);

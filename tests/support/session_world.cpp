@@ -22,17 +22,31 @@ struct applier {
   void operator()(const create_message& c) {
     const auto& m = c.entry;
     to.rows[m.id] = m;
-    to.headers.push_back({m.id, m.parent_id.value_or(message_id{}), m.role, m.status,
-                          static_cast<int32_t>(m.tokens.count)});
+    to.headers.push_back(
+        {m.id, m.parent_id.value_or(message_id{}), m.role, m.status, m.pinned, m.measure});
   }
   void operator()(const finish_message& c) {
     to.rows[c.entry.id] = c.entry;
     for (auto& known : to.headers) {
       if (known.id != c.entry.id) continue;
       known.status = c.entry.status;
-      known.tokens = static_cast<int32_t>(c.entry.tokens.count);
+      known.measure = c.entry.measure;
     }
   }
+  void operator()(const pin_message& c) {
+    to.rows[c.id].pinned = c.pinned;
+    for (auto& known : to.headers)
+      if (known.id == c.id) known.is_pinned = c.pinned;
+  }
+  void operator()(const recount_messages& c) {
+    for (const auto& entry : c.entries) {
+      to.rows[entry.id].measure = entry.measure;
+      for (auto& known : to.headers)
+        if (known.id == entry.id) known.measure = entry.measure;
+    }
+  }
+  void operator()(const put_summary& c) { to.summary = c.summary; }
+  void operator()(const erase_summary&) { to.summary.reset(); }
   template <class Other>
   void operator()(const Other&) {}
 };
@@ -72,7 +86,7 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
         ++script->loads;
         if (script->fail_read) return script->fail_read;
         if (script->is_absent) return make_error(errc::not_found);
-        return session_loaded{script->header, script->headers};
+        return session_loaded{script->header, script->headers, script->summary};
       },
       [=](const read_messages& asked) -> caf::result<message_list> {
         script->windows.push_back(asked);
@@ -95,7 +109,8 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
         if (found == script->rows.end()) return make_error(errc::not_found);
         return found->second;
       },
-      [](const find_key&) -> caf::result<known_key> { return make_error(errc::internal); }};
+      [](const find_key&) -> caf::result<known_key> { return make_error(errc::internal); },
+      [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; }};
 }
 
 session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
@@ -109,6 +124,8 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
               return promise;
             }
             if (script->fail_model) return script->fail_model;
+            if (asked.purpose == model_purpose::summary && script->summary_model)
+              return *script->summary_model;
             return script->model;
           },
           [=](const session_idle& farewell) { script->farewells.push_back(farewell); },
@@ -167,6 +184,11 @@ struct namer {
   std::string operator()(const create_message&) { return "create_message"; }
   std::string operator()(const finish_message&) { return "finish_message"; }
   std::string operator()(const remember_key&) { return "remember_key"; }
+  std::string operator()(const pin_message&) { return "pin_message"; }
+  std::string operator()(const recount_messages&) { return "recount_messages"; }
+  std::string operator()(const put_summary&) { return "put_summary"; }
+  std::string operator()(const erase_summary&) { return "erase_summary"; }
+  std::string operator()(const put_calibration&) { return "put_calibration"; }
   template <class Other>
   std::string operator()(const Other&) {
     return "other";
@@ -209,6 +231,13 @@ session_world::session_world() {
   user = own(system.spawn(run_user, &script));
   provider = own(system.spawn(run_provider, &script));
   edge = own(system.spawn(run_edge, &script));
+  counter_parts counts;
+  counts.storage = storage;
+  counts.reader = reader;
+  counts.start_worker = [this] {
+    return spawn_count_worker(system, counter, counting_thread::shared);
+  };
+  counting = own(spawn_counter(system, counts));
   script.model.id = model_id::make();
   script.model.name = "Test model";
   script.model.model = "gpt-4o";
@@ -234,6 +263,7 @@ void session_world::spawn(std::optional<session> fresh) {
   parts.fresh = std::move(fresh);
   parts.clock = &clock;
   parts.counter = &counter;
+  parts.counting = counting;
   parts.limits = limits;
   target = spawn_session(system, std::move(parts));
   has_ended_ = std::make_shared<bool>(false);
@@ -260,6 +290,7 @@ message_id session_world::add(message_role role, std::string text, int32_t token
   row.role = role;
   row.parts.push_back(text_part(std::move(text)));
   row.tokens.count = tokens;
+  if (tokens > 0) row.measure.o200k = tokens;
   applier{script}(create_message{row});
   script.header.active_leaf_id = row.id;
   ++script.header.message_count;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 
+#include "actors/impl/counter_actor.hpp"
 #include "actors/impl/session_actor.hpp"
 #include "tests/support/actor_world.hpp"
 
@@ -24,6 +25,7 @@ struct session_script {
   session header;  ///< follows the commits that were stored
   std::map<message_id, message> rows;
   std::vector<message_header> headers;
+  std::optional<session_summary> summary;
   bool is_absent = false;
   error fail_read;
   std::vector<read_messages> windows;
@@ -31,6 +33,7 @@ struct session_script {
   size_t loads = 0;
   // USER
   model_config model;
+  std::optional<model_config> summary_model;
   error fail_model;
   bool holds_models = false;
   std::deque<answer<model_config>> held_models;
@@ -60,6 +63,7 @@ class session_world : public actor_world {
   reader_actor reader;
   session_parent_actor user;
   provider_actor provider;
+  counter_actor counting;
   slice_reader_actor edge;
   session_actor target;
 

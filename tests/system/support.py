@@ -45,6 +45,12 @@ def program(path):
     return str(found)
 
 
+def table_options():
+    """A build without token tables serves only if it is told to estimate."""
+    has_tables = (BUILD / "vocabulary/o200k_base.bpe").exists()
+    return [] if has_tables else ["--vocabulary-dir", "none"]
+
+
 class process:
     """A program with its output in a file. Ended by `stop`, which the test's clean-up calls."""
 
@@ -133,10 +139,11 @@ class aimock(process):
 class parley:
     """The server on one data folder; may be killed and started again."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.log = self.folder / "parley.log"
+        self.options = [*table_options(), *options]
         self.port = free_port()
         self.process = None
         self.start_s = 0.0
@@ -145,7 +152,7 @@ class parley:
         """Returns once it is ready; `start_s` tells how long that took."""
         begun = time.monotonic()
         self.process = process([program("parley"), "serve", "--data", str(self.data),
-                                "--listen", f"127.0.0.1:{self.port}"], self.log)
+                                "--listen", f"127.0.0.1:{self.port}", *self.options], self.log)
         while time.monotonic() - begun < READY_S_MAX:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if client(self.port, timeout_s=2).get("/readyz").status == 200:

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import ROOT, program
+from support import BUILD, ROOT, program
 
 VECTORS = ROOT / "tests/golden/bpe/vectors.jsonl"
 
@@ -101,6 +101,35 @@ class TokensTest(unittest.TestCase):
                                         given=b'"a"\n')
             self.assertEqual((status, out, fault.count("\n")), (1, "", 1))
             self.assertIn("o200k_base.bpe", fault)
+
+    def test_the_server_does_not_start_on_a_bad_table(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tables = Path(folder) / "tables"
+            tables.mkdir()
+
+            def serve():
+                run = subprocess.run(
+                    [program("parley"), "serve", "--data", folder + "/data", "--listen",
+                     "127.0.0.1:0", "--vocabulary-dir", str(tables)],
+                    timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                said = [line for line in run.stdout.decode().splitlines()
+                        if line.startswith("parley: ")]
+                self.assertEqual(len(said), 1, run.stdout)
+                self.assertIn(str(tables), said[0])
+                return run.returncode, said[0]
+
+            status, said = serve()
+            self.assertEqual(status, 1)
+            self.assertIn("is missing", said)
+            self.assertIn("npm ci", said)
+            for name in ("cl100k_base", "o200k_base"):
+                whole = (BUILD / f"vocabulary/{name}.bpe").read_bytes()
+                (tables / f"{name}.bpe").write_bytes(whole)
+            whole = (tables / "o200k_base.bpe").read_bytes()
+            (tables / "o200k_base.bpe").write_bytes(whole[:-4096])
+            status, said = serve()
+            self.assertEqual(status, 1)
+            self.assertIn("truncated", said)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ TEST_CASE("a missing table is said in one sentence") {
   auto tables = bpe_tables::open("/nonexistent/o200k_base.bpe");
   REQUIRE_FALSE(tables);
   CHECK(detail_of(tables.error()).reason == "vocabulary_missing");
-  CHECK(sentence_of(tables.error()) ==
-        "The token table /nonexistent/o200k_base.bpe is missing: counts are estimated.");
+  auto sentence = sentence_of(tables.error());
+  CHECK(sentence.find("The token table /nonexistent/o200k_base.bpe is missing: ") == 0);
+  CHECK(sentence.find('\n') == std::string::npos);
 }
 
 TEST_CASE("a whole table is opened") {

@@ -1,9 +1,8 @@
 #include "chat/token_count.hpp"
 
 #include <catch2/catch.hpp>
-#include <cmath>
-#include <random>
 
+#include "chat/tool_tokens.hpp"
 #include "vocabulary_folder.hpp"
 
 using namespace parley;
@@ -30,145 +29,146 @@ TEST_CASE("a model's name tells its vocabulary") {
   }
 }
 
-TEST_CASE("without tables a count is estimated from bytes and says so") {
+TEST_CASE("without tables a count is guessed from bytes and says so") {
   token_counter counter;
   CHECK_FALSE(counter.has(token_vocabulary::o200k_base));
-  auto count = counter.count("gpt-4o", "twelve bytes");
+  auto count = counter.count_content(token_vocabulary::o200k_base, "twelve bytes");
   CHECK(count.tokens == 3);
   CHECK(count.vocabulary == token_vocabulary::bytes);
   CHECK(count.is_estimated);
-  auto rule = token_rule_of("gpt-4o");
-  auto meter = counter.meter(rule);
+  auto meter = counter.meter(token_vocabulary::o200k_base);
   for (auto part : {"twe", "", "lve b", "ytes"}) meter.append(part);
   CHECK(meter.count().tokens == 3);
-  CHECK(counter.fits(rule, "twelve bytes", 3));
-  CHECK_FALSE(counter.fits(rule, "twelve bytes", 2));
-  std::string text = "aé中🙂 some more of it";
-  for (uint64_t limit = 0; limit < 12; ++limit) {
-    auto head = counter.cut(rule, text, limit);
-    CHECK(counter.count(rule, head).tokens <= limit);
-    CHECK((head.size() == text.size() || (text[head.size()] & 0xc0) != 0x80));
-  }
-  CHECK(counter.cut(rule, text, 100).size() == text.size());
-  CHECK(counter.rule_of("gpt-4o").is_estimated);
-  CHECK(counter.rule_of("gpt-4o").guard == 0.5);
-  token_counter exact{vocabulary_folder};
-  CHECK_FALSE(exact.rule_of("gpt-4o").is_estimated);
-  CHECK(exact.rule_of("gpt-4o").guard == 0.0);
+  auto measure = counter.measure(token_vocabulary::o200k_base, "twelve bytes");
+  CHECK(measure.guessed == 3);
+  CHECK(measure.o200k == -1);
+  // Rather too high, and a guard beside.
+  auto sum = sum_of(measure);
+  CHECK(sum.o200k == 5);
+  CHECK(is_estimated(token_rule_of("gpt-4o"), sum));
+  CHECK(guard_of(token_rule_of("gpt-4o"), sum) == 0.25);
 }
 
 TEST_CASE("a folder without tables is a fault, not a failure") {
   token_counter counter{"/nonexistent"};
   REQUIRE(counter.faults().size() == 2);
   CHECK(sentence_of(counter.faults().front()).find("/nonexistent") != std::string::npos);
-  CHECK(counter.count("gpt-4o", "abcd").tokens == 1);
+  CHECK(counter.count_content(token_vocabulary::o200k_base, "abcd").tokens == 1);
 }
 
-TEST_CASE("the calibration finds factor and constant of an unseen tokenizer") {
-  std::mt19937 random{7};
-  std::uniform_int_distribution<uint64_t> content{50, 20'000};
-  std::uniform_int_distribution<uint32_t> messages{1, 40};
-  std::normal_distribution<double> noise{1.0, 0.02};
-  token_calibration known;
-  CHECK(guard_of(known) == 0.25);
-  for (int i = 0; i < 200; ++i) {
-    token_usage_sample sample{content(random), messages(random), 0};
-    auto truth =
-        (1.31 * static_cast<double>(sample.content_tokens) + 7.0 * sample.messages) * noise(random);
-    sample.prompt_tokens = static_cast<uint64_t>(truth);
-    known = learned(known, sample);
-  }
-  CHECK(known.samples == 200);
-  CHECK(known.factor == Approx(1.31).margin(0.03));
-  CHECK(known.per_message == Approx(7.0).margin(2.5));
-  CHECK(guard_of(known) >= 0.02);
-  CHECK(guard_of(known) < 0.10);
-}
-
-TEST_CASE("the guard covers nearly every answer once a few are known") {
-  std::mt19937 random{11};
-  std::uniform_int_distribution<uint64_t> content{50, 20'000};
-  std::normal_distribution<double> noise{1.0, 0.08};
-  token_calibration known;
-  int over = 0;
-  for (int i = 0; i < 500; ++i) {
-    token_usage_sample sample{content(random), 5, 0};
-    sample.prompt_tokens = static_cast<uint64_t>(
-        (0.9 * static_cast<double>(sample.content_tokens) + 20) * noise(random));
-    auto rule = token_rule_of("claude", known);
-    auto planned = static_cast<double>(apply(rule, sample.content_tokens, 5)) * (1.0 + rule.guard);
-    if (i >= 10 && static_cast<double>(sample.prompt_tokens) > planned) ++over;
-    known = learned(known, sample);
-  }
-  CHECK(over < 490 * 5 / 100);
-}
-
-TEST_CASE("usage that cannot be text alone teaches nothing") {
-  token_calibration known;
-  for (auto sample : {token_usage_sample{0, 1, 100}, token_usage_sample{100, 0, 100},
-                      token_usage_sample{100, 1, 100'000}, token_usage_sample{100'000, 1, 0}})
-    CHECK(learned(known, sample).samples == 0);
-}
-
-TEST_CASE("the calibration stays within bounds whatever providers report") {
-  std::mt19937 random{13};
-  std::uniform_int_distribution<uint64_t> any{0, 5'000};
-  token_calibration known;
-  for (int i = 0; i < 5'000; ++i) {
-    known = learned(known, {any(random), static_cast<uint32_t>(any(random) % 50), any(random)});
-    REQUIRE(std::isfinite(known.factor));
-    REQUIRE((known.factor >= 0.25 && known.factor <= 4.0));
-    REQUIRE((known.per_message >= 0.0 && known.per_message <= 64.0));
-    REQUIRE((guard_of(known) >= 0.02 && guard_of(known) <= 0.5));
-    REQUIRE((known.covariance_00 >= 0 && known.covariance_11 >= 0));
-  }
-}
-
-TEST_CASE("a conversation is counted by the provider's recipe") {
+TEST_CASE("a conversation is counted by OpenAI's recipe") {
   token_counter counter{vocabulary_folder};
   REQUIRE(counter.faults().empty());
-  auto rule = token_rule_of("gpt-4");
-  std::vector<token_message> messages = {{"system", "You are a helpful assistant.", ""},
-                                         {"user", "Hello, world!", "ann"}};
-  // 3 + (3 + system 1 + 6) + (3 + user 1 + 4 + 1 + name 1)
-  auto count = counter.count(rule, messages);
-  CHECK(count.tokens == 23);
-  CHECK(count.vocabulary == token_vocabulary::cl100k_base);
-  CHECK_FALSE(count.is_estimated);
-  CHECK(counter.count(rule, std::span<const token_message>{}).tokens == tokens_per_conversation);
+  // The example of the cookbook, "How to count tokens with tiktoken", whose counts the API
+  // confirms.
+  struct line {
+    const char* name;
+    const char* content;
+  };
+  constexpr line lines[] = {
+      {"",
+       "You are a helpful, pattern-following assistant that translates corporate jargon into plain "
+       "English."},
+      {"example_user", "New synergies will help drive top-line growth."},
+      {"example_assistant", "Things working well together will increase revenue."},
+      {"example_user",
+       "Let's circle back when we have more bandwidth to touch base on opportunities for increased "
+       "leverage."},
+      {"example_assistant", "Let's talk later when we're less busy about how to do better."},
+      {"",
+       "This late pivot means we don't have time to boil the ocean for the client deliverable."}};
+  for (auto [model, wanted] :
+       {std::pair{"gpt-4", 129}, {"gpt-3.5-turbo", 129}, {"gpt-4o", 124}, {"gpt-4o-mini", 124}}) {
+    auto rule = token_rule_of(model);
+    auto tokens = tokens_per_conversation;
+    measure_sum all;
+    for (const auto& each : lines) {
+      all += sum_of(counter.measure(rule.vocabulary, each.content));
+      tokens += name_tokens(counter, rule, each.name);
+    }
+    INFO(model);
+    CHECK(tokens + message_tokens_of(rule, all) == wanted);
+    CHECK_FALSE(is_estimated(rule, all));
+  }
 }
 
-TEST_CASE("a closed tokenizer is estimated from the o200k count") {
+TEST_CASE("tools are counted by OpenAI's recipe") {
   token_counter counter{vocabulary_folder};
-  token_calibration known;
-  known.factor = 1.5;
-  known.per_message = 6;
-  auto rule = token_rule_of("claude-sonnet-4-5", known);
-  auto content = counter.count_content(token_vocabulary::o200k_base, "Hello, world!");
-  CHECK(content.tokens == 4);
-  CHECK_FALSE(content.is_estimated);
-  auto count = counter.count(rule, "Hello, world!");
-  CHECK(count.tokens == 6);
-  CHECK(count.is_estimated);
-  CHECK(counter.count(rule, token_message{"user", "Hello, world!", ""}).tokens == 12);
-  CHECK(counter.fits(rule, "Hello, world!", 6));
-  CHECK_FALSE(counter.fits(rule, "Hello, world!", 5));
-  CHECK(counter.count(rule, counter.cut(rule, "Hello, world!", 4)).tokens <= 4);
+  // The cookbook's second example: 105 with gpt-4, 101 with gpt-4o.
+  json_reader reader;
+  auto tools = reader.parse(R"([{"type":"function","function":{"name":"get_current_weather",
+      "description":"Get the current weather in a given location","parameters":{"type":"object",
+      "properties":{"location":{"type":"string",
+      "description":"The city and state, e.g. San Francisco, CA"},
+      "unit":{"type":"string","description":"The unit of temperature to return",
+      "enum":["celsius","fahrenheit"]}},"required":["location"]}}}])");
+  REQUIRE(tools);
+  for (auto [model, wanted] : {std::pair{"gpt-4", 105}, {"gpt-4o", 101}, {"gpt-4o-mini", 101}}) {
+    auto rule = token_rule_of(model);
+    measure_sum all;
+    for (auto text : {"You are a helpful assistant that can answer to questions about the weather.",
+                      "What's the weather like in San Francisco?"})
+      all += sum_of(counter.measure(rule.vocabulary, std::string_view{text}));
+    INFO(model);
+    CHECK(tokens_per_conversation + message_tokens_of(rule, all) +
+              tool_tokens(counter, rule.vocabulary, *tools) ==
+          wanted);
+  }
+  CHECK(tool_tokens(counter, token_vocabulary::o200k_base, *reader.parse("[]")) == 0);
+  // Whatever a client sends for a tool is counted, not trusted.
+  CHECK(tool_tokens(counter, token_vocabulary::o200k_base,
+                    *reader.parse(R"([1,{},{"function":{"parameters":[]}}])")) > 0);
 }
 
-TEST_CASE("the meter of a reply agrees with the count of the whole, exact or estimated") {
+TEST_CASE("what of a message is sent is measured") {
+  token_counter counter{vocabulary_folder};
+  auto make = [](part_type type, const char* text) {
+    part one;
+    one.type = type;
+    one.text = text;
+    return one;
+  };
+  std::vector<part> parts{make(part_type::reasoning, "Let me think about that."),
+                          make(part_type::text, "Grü"), make(part_type::text, "ße, 世界!")};
+  auto measure = counter.measure(token_vocabulary::o200k_base, parts);
+  CHECK(measure == counter.measure(token_vocabulary::o200k_base, "Grüße, 世界!"));
+  CHECK(measure.cl100k == -1);
+  CHECK(measure.wide == 4);
+  CHECK(measure.symbols == 2);
+  CHECK_FALSE(is_empty(measure));
+  CHECK(is_empty(counter.measure(token_vocabulary::o200k_base, "")));
+  part image;
+  image.type = part_type::image;
+  image.url = "data:image/png;base64,AAAA";
+  parts.push_back(image);
+  CHECK(counter.measure(token_vocabulary::o200k_base, parts).images == 1);
+}
+
+TEST_CASE("a count in another vocabulary is replaced by a careful guess") {
+  token_counter counter{vocabulary_folder};
+  for (auto text : {"The quick brown fox jumps over the lazy dog.", "今天的天气很好，我们去公园。",
+                    "Съешь же ещё этих мягких французских булок", "for (int i = 0; i < 9; ++i)"}) {
+    auto by_o200k = sum_of(counter.measure(token_vocabulary::o200k_base, std::string_view{text}));
+    auto by_cl100k = sum_of(counter.measure(token_vocabulary::cl100k_base, std::string_view{text}));
+    INFO(text);
+    CHECK(by_o200k.cl100k >= by_cl100k.cl100k);
+    CHECK(by_cl100k.o200k >= by_o200k.o200k);
+    CHECK(is_estimated(token_rule_of("gpt-4"), by_o200k));
+    CHECK_FALSE(is_estimated(token_rule_of("gpt-4o"), by_o200k));
+  }
+}
+
+TEST_CASE("the meter of a reply agrees with the measure of the whole") {
   token_counter exact{vocabulary_folder}, none;
   std::string text = "Naïve café: 中文字符 and `code();` — 3.14159\n\n";
   for (auto counter : {&exact, &none}) {
-    for (auto model : {"gpt-4o", "gpt-4", "claude-sonnet-4-5"}) {
-      auto rule = token_rule_of(model);
-      auto meter = counter->meter(rule);
+    for (auto vocabulary : {token_vocabulary::cl100k_base, token_vocabulary::o200k_base}) {
+      auto meter = counter->meter(vocabulary);
       for (size_t at = 0; at < text.size(); at += 3) {
         meter.append(text.substr(at, 3));
-        auto whole = counter->count(rule, text.substr(0, at + 3));
-        CHECK(meter.count().tokens == whole.tokens);
-        CHECK(meter.count().vocabulary == whole.vocabulary);
-        CHECK(meter.count().is_estimated == whole.is_estimated);
+        auto head = std::string_view{text}.substr(0, at + 3);
+        CHECK(meter.measure() == counter->measure(vocabulary, head));
+        CHECK(meter.count().tokens == counter->count_content(vocabulary, head).tokens);
       }
     }
   }

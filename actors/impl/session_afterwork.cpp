@@ -1,0 +1,142 @@
+// What follows a turn and delays none: learning from its usage, counting what was only guessed, and
+// the summary of what was dropped (session_summary.cpp). Also pinning.
+#include "actors/impl/session_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+namespace {
+
+constexpr size_t recounted_at_once = 8;
+// Of the window: less that was dropped is not worth a call.
+constexpr int64_t summary_threshold_percent = 5;
+
+}  // namespace
+
+void session_state::on(const session_work&) {
+  if (is_absent()) return;
+  recount();
+  // The summary is for when nobody waits for an answer.
+  auto is_busy = std::any_of(replies_.begin(), replies_.end(),
+                             [](const auto& entry) { return entry->is_running(); });
+  if (is_busy || !last_ || header_.context_strategy != context_strategy::summarise || job_) return;
+  int64_t lost = 0;
+  for (const auto& run : last_->plan.runs)
+    if (run.fate == context_fate::dropped && run.reason != context_reason::empty)
+      lost += run.tokens;
+  if (lost * 100 < last_->model.context_window * summary_threshold_percent || lost == 0) return;
+  begin_summary(last_provider_, unsummarised());
+}
+
+// -- Learning -----------------------------------------------------------------------------------
+
+void session_state::learn(const reply& over) {
+  const auto& used = over.row.usage;
+  if (!over.made || !over.made->rule.is_estimated || !used) return;
+  if (used->source != usage_source::provider || used->prompt_tokens <= 0) return;
+  self_->send(parts_.counting, learn_tokens{calibration_key_of(over.made->model),
+                                            over.made->plan.sent, used->prompt_tokens});
+}
+
+// -- Counting anew ------------------------------------------------------------------------------
+
+// A few messages at a time; the next ones when these are stored.
+void session_state::recount() {
+  if (is_counting_ || !vocabulary_ || !parts_.counter->has(*vocabulary_)) return;
+  read_messages wanted{parts_.owner, parts_.id, {}};
+  for (const auto& known : messages_) {
+    if (is_counted(known.measure, *vocabulary_) || known.status == message_status::streaming)
+      continue;
+    wanted.ids.push_back(known.id);
+    if (wanted.ids.size() == recounted_at_once) break;
+  }
+  if (wanted.ids.empty()) return;
+  is_counting_ = true;
+  auto give_up = [this](const error& cause) {
+    is_counting_ = false;
+    log_warning("session.recount_failed", {{"session", parts_.id}, {"error", cause}});
+  };
+  self_->request(parts_.reader, caf::infinite, std::move(wanted))
+      .then(
+          [this, give_up, vocabulary = *vocabulary_](const message_list& rows) {
+            measure_parts job{vocabulary, {}, {}};
+            for (const auto& row : rows.items) job.messages.push_back(row.parts);
+            self_->request(parts_.counting, caf::infinite, std::move(job))
+                .then([this, rows](
+                          const measured_parts& counted) { take_measures(rows, counted.measures); },
+                      give_up);
+          },
+          give_up);
+}
+
+void session_state::take_measures(const message_list& rows,
+                                  const std::vector<content_measure>& measures) {
+  recount_messages stored{parts_.id, {}};
+  for (size_t i = 0; i < rows.items.size() && i < measures.size(); ++i) {
+    for (auto& known : messages_) {
+      if (known.id != rows.items[i].id) continue;
+      auto measure = measures[i];
+      // What was counted before in the other vocabulary stays known.
+      if (measure.cl100k < 0) measure.cl100k = known.measure.cl100k;
+      if (measure.o200k < 0) measure.o200k = known.measure.o200k;
+      known.measure = measure;
+      stored.entries.push_back({known.id, measure});
+    }
+  }
+  auto is_done = stored.entries.empty();
+  auto finish = [this, is_done] {
+    is_counting_ = false;
+    if (!is_done) self_->send(self_, session_work{});
+  };
+  if (is_done) return finish();
+  self_->request(parts_.storage, caf::infinite, commit{{std::move(stored)}})
+      .then([finish](const done&) { finish(); },
+            [this](const error& cause) {
+              is_counting_ = false;
+              log_warning("session.recount_failed", {{"session", parts_.id}, {"error", cause}});
+            });
+}
+
+// -- Pinning ------------------------------------------------------------------------------------
+
+caf::result<message> session_state::on(const change_message& change) {
+  ++seen_;
+  last_used_ = self_->clock().now();
+  if (is_absent() || is_fresh_) return refuse_absent();
+  auto* header = header_of(change.id);
+  if (header == nullptr) return make_error(errc::not_found);
+  if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
+  if (header->status == message_status::streaming)
+    return make_error(errc::conflict, "reply_running", "This reply is still being written.");
+  auto pinned = std::count_if(messages_.begin(), messages_.end(),
+                              [](const message_header& known) { return known.is_pinned; });
+  if (change.pinned && !header->is_pinned &&
+      static_cast<size_t>(pinned) >= parts_.limits.pinned_max)
+    return make_error(errc::quota_exceeded, "pinned_max", "No more messages can be pinned here.");
+  auto held = answers_.hold<message>(self_);
+  auto fail = [this, key = held.first](const error& cause) { answers_.fail<message>(key, cause); };
+  self_->request(parts_.reader, caf::infinite, read_message{parts_.owner, parts_.id, change.id})
+      .then(
+          [this, key = held.first, change, fail](const message& row) {
+            if (change.if_version != 0 && change.if_version != row.version)
+              return fail(make_error(errc::conflict, "version_mismatch",
+                                     "The message was changed meanwhile."));
+            auto changed = row;
+            changed.pinned = change.pinned;
+            changed.updated_at = parts_.clock->now();
+            ++changed.version;
+            pin_message stored{parts_.id, change.id, change.pinned, changed.updated_at};
+            self_->request(parts_.storage, caf::infinite, commit{{std::move(stored)}})
+                .then(
+                    [this, key, changed](const done&) {
+                      for (auto& known : messages_)
+                        if (known.id == changed.id) known.is_pinned = changed.pinned;
+                      answers_.deliver<message>(key, changed);
+                    },
+                    fail);
+          },
+          fail);
+  return held.second;
+}
+
+}  // namespace parley
