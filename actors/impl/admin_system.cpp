@@ -72,7 +72,7 @@ void admin_state::make_system_model(uint64_t key, const add_system_model& asked)
         make_error(errc::quota_exceeded, "models_max", "There are as many models as may be."));
   auto model = make_model(asked.patch, {}, parts.models, now());
   if (!model) return fail(std::move(model.error()));
-  if (auto free = check_name_is_free(models, *model); !free) return fail(std::move(free.error()));
+  if (auto free = check_name_is_free(models, *model); !free) return fail(free.error());
   std::vector<change> changes;
   if (asked.key) {
     auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*asked.key, now())));

@@ -16,7 +16,7 @@ struct count_worker_state {
   static inline const char* name = "count_worker";
   explicit count_worker_state(count_worker_actor::pointer) {}
 
-  caf::result<measured_parts> on(const measure_parts& message) {
+  caf::result<measured_parts> on(const measure_parts& message) const {
     measured_parts measured;
     for (const auto& parts : message.messages)
       measured.measures.push_back(counter->measure(message.vocabulary, parts));
@@ -56,25 +56,26 @@ using counter_self = counter_actor::stateful_pointer<counter_state>;
 
 struct counter_state {
   static inline const char* name = "counter";
-  explicit counter_state(counter_actor::pointer actor) : self(actor) {}
+  explicit counter_state(counter_actor::pointer actor) : self_(actor) {}
   ~counter_state() {
-    if (worker) caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+    if (worker_) caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
     if (auto last = take_lessons(); !last.changes.empty())
-      caf::anon_send(parts.storage, std::move(last));
+      caf::anon_send(parts_.storage, std::move(last));
   }
 
   void begin(counter_parts given) {
-    parts = std::move(given);
+    parts_ = std::move(given);
     hire();
     // `await` keeps questions in the mailbox until what is known is here.
-    self->request(parts.reader, caf::infinite,
-                  load_calibrations{static_cast<int64_t>(parts.calibrations_max)})
+    self_
+        ->request(parts_.reader, caf::infinite,
+                  load_calibrations{static_cast<int64_t>(parts_.calibrations_max)})
         .await(
             [this](const calibration_list& list) {
               // The oldest first, so that the latest is the last to go.
               for (auto row = list.items.rbegin(); row != list.items.rend(); ++row)
                 if (auto known = restored(*row))
-                  entries[{row->provider, row->model}] = {*known, ++uses, false};
+                  entries_[{row->provider, row->model}] = {*known, ++uses_, false};
             },
             [](const error& cause) {
               // Each model is learnt anew; a start must not depend on it.
@@ -83,56 +84,56 @@ struct counter_state {
   }
 
   caf::result<measured_parts> on(const measure_parts& message) {
-    if (waiting >= parts.queue_max) {
+    if (waiting_ >= parts_.queue_max) {
       error_detail detail;
       detail.reason = "count_queue_full";
       detail.retry_after_s = 1;
       return make_error(errc::unavailable, "Too many long texts at once.", detail);
     }
-    ++waiting;
-    auto held = answers.hold<measured_parts>(self);
-    self->request(worker, caf::infinite, message)
+    ++waiting_;
+    auto held = answers_.hold<measured_parts>(self_);
+    self_->request(worker_, caf::infinite, message)
         .then(
             [this, key = held.first](measured_parts& measured) {
-              --waiting;
-              answers.deliver<measured_parts>(key, std::move(measured));
+              --waiting_;
+              answers_.deliver<measured_parts>(key, std::move(measured));
             },
             [this, key = held.first](error& cause) {
-              --waiting;
-              answers.fail<measured_parts>(key, std::move(cause));
+              --waiting_;
+              answers_.fail<measured_parts>(key, std::move(cause));
             });
     return held.second;
   }
 
   caf::result<token_calibration> on(const find_calibration& question) {
-    auto found = entries.find({question.key.provider, question.key.model});
-    if (found == entries.end()) return token_calibration{};
-    found->second.used = ++uses;
+    auto found = entries_.find({question.key.provider, question.key.model});
+    if (found == entries_.end()) return token_calibration{};
+    found->second.used = ++uses_;
     return found->second.known;
   }
 
   void on(const learn_tokens& lesson) {
     auto key = std::pair{lesson.key.provider, lesson.key.model};
-    auto& entry = entries[key];
-    entry.used = ++uses;
+    auto& entry = entries_[key];
+    entry.used = ++uses_;
     auto samples = entry.known.samples;
     entry.known = learned(entry.known, lesson.sent, lesson.prompt_tokens - tokens_per_conversation);
     if (entry.known.samples == samples) {
-      if (samples == 0) entries.erase(key);
+      if (samples == 0) entries_.erase(key);
       return;
     }
     entry.is_new = true;
-    if (entries.size() > parts.calibrations_max) forget_one();
-    if (!std::exchange(is_store_due, true))
-      self->delayed_send(self, parts.store_pause, store_calibrations{});
+    if (entries_.size() > parts_.calibrations_max) forget_one();
+    if (!std::exchange(is_store_due_, true))
+      self_->delayed_send(self_, parts_.store_pause, store_calibrations{});
   }
 
   // What a crash takes away is a few answers' lesson.
   void on(const store_calibrations&) {
-    is_store_due = false;
+    is_store_due_ = false;
     auto batch = take_lessons();
     if (batch.changes.empty()) return;
-    self->request(parts.storage, caf::infinite, std::move(batch))
+    self_->request(parts_.storage, caf::infinite, std::move(batch))
         .then([](const done&) {},
               [](const error& cause) {
                 // The next lesson of each brings it again.
@@ -143,7 +144,7 @@ struct counter_state {
   /// What is not stored yet.
   commit take_lessons() {
     commit batch;
-    for (auto& [key, entry] : entries) {
+    for (auto& [key, entry] : entries_) {
       if (!std::exchange(entry.is_new, false)) continue;
       stored_calibration row;
       row.provider = key.first;
@@ -153,14 +154,14 @@ struct counter_state {
       row.covariance.assign(entry.known.covariance.begin(), entry.known.covariance.end());
       row.error_square = entry.known.error_square;
       row.shortfall = entry.known.shortfall;
-      row.updated_at = parts.clock->now();
+      row.updated_at = parts_.clock->now();
       batch.changes.emplace_back(put_calibration{std::move(row)});
     }
     return batch;
   }
 
   void on_down(const caf::down_msg& down) {
-    if (worker.address() == down.source) hire();
+    if (worker_.address() == down.source) hire();
   }
 
  private:
@@ -171,25 +172,25 @@ struct counter_state {
   };
 
   void hire() {
-    worker = parts.start_worker();
-    self->monitor(worker);
+    worker_ = parts_.start_worker();
+    self_->monitor(worker_);
   }
 
   void forget_one() {
     auto oldest = std::min_element(
-        entries.begin(), entries.end(),
+        entries_.begin(), entries_.end(),
         [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
-    entries.erase(oldest);
+    entries_.erase(oldest);
   }
 
-  counter_actor::pointer self;
-  counter_parts parts;
-  count_worker_actor worker;
-  std::map<std::pair<std::string, std::string>, entry> entries;
-  held_answers answers;
-  size_t waiting = 0;
-  uint64_t uses = 0;
-  bool is_store_due = false;
+  counter_actor::pointer self_;
+  counter_parts parts_;
+  count_worker_actor worker_;
+  std::map<std::pair<std::string, std::string>, entry> entries_;
+  held_answers answers_;
+  size_t waiting_ = 0;
+  uint64_t uses_ = 0;
+  bool is_store_due_ = false;
 };
 
 counter_actor::behavior_type run_counter(counter_self self,

@@ -126,7 +126,7 @@ caf::result<message> session_state::on(const change_message& change) {
             changed.updated_at = parts_.clock->now();
             ++changed.version;
             pin_message stored{parts_.id, change.id, change.pinned, changed.updated_at};
-            self_->request(parts_.storage, caf::infinite, commit{{std::move(stored)}})
+            self_->request(parts_.storage, caf::infinite, commit{{stored}})
                 .then(
                     [this, key, changed](const done&) {
                       for (auto& known : messages_)

@@ -36,7 +36,7 @@ std::optional<message_id> composition::begin() const {
 
 // The model, then the new message's measure, then what is known of the model's tokenizer. Short
 // texts for a public vocabulary take one step.
-void session_state::compose(const std::shared_ptr<composition>& made, composed then) {
+void session_state::compose(const std::shared_ptr<composition>& made, const composed& then) {
   auto wanted = made->content.model_id ? made->content.model_id : header_.model_id;
   self_->request(parts_.parent, caf::infinite, find_model{wanted.value_or(model_id{})})
       .then(
@@ -53,7 +53,7 @@ void session_state::compose(const std::shared_ptr<composition>& made, composed t
           });
 }
 
-void session_state::weigh(const std::shared_ptr<composition>& made, composed then) {
+void session_state::weigh(const std::shared_ptr<composition>& made, const composed& then) {
   made->rule = token_rule_of(made->model.model);
   auto vocabulary = made->rule.vocabulary;
   const auto& parts = made->content.parts;
@@ -74,7 +74,7 @@ void session_state::weigh(const std::shared_ptr<composition>& made, composed the
 void session_state::calibrate(const std::shared_ptr<composition>& made, const composed& then) {
   auto finish = [this, made, then] {
     auto planned = plan(*made);
-    then(planned ? error{} : std::move(planned.error()));
+    then(planned ? error{} : planned.error());
   };
   if (!made->rule.is_estimated) return finish();
   self_->request(parts_.counting, caf::infinite, find_calibration{calibration_key_of(made->model)})

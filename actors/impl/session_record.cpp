@@ -23,7 +23,7 @@ void session_state::next_record_write() {
 
 // Only from a write of write_record; the next one follows when this is over.
 void session_state::commit_record(commit batch, session changed,
-                                  std::function<void(const error&)> then) {
+                                  const std::function<void(const error&)>& then) {
   self_->request(parts_.storage, caf::infinite, std::move(batch))
       .then(
           [this, changed = std::move(changed), then](const done&) {

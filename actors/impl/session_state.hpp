@@ -150,7 +150,7 @@ class session_state {
   // session_record.cpp: the record, and rows that could not be stored in time.
   void write_record(std::function<void()> write);
   void next_record_write();
-  void commit_record(commit batch, session changed, std::function<void(const error&)> then);
+  void commit_record(commit batch, session changed, const std::function<void(const error&)>& then);
   void reload();
   expected<session> changed_by(const change_session& change) const;
   void store_change(uint64_t held, const change_session& change);
@@ -163,8 +163,8 @@ class session_state {
   void drop_unsaved();
 
   // session_context.cpp: which messages a request has.
-  void compose(const std::shared_ptr<composition>& made, composed then);
-  void weigh(const std::shared_ptr<composition>& made, composed then);
+  void compose(const std::shared_ptr<composition>& made, const composed& then);
+  void weigh(const std::shared_ptr<composition>& made, const composed& then);
   void calibrate(const std::shared_ptr<composition>& made, const composed& then);
   expected<void> plan(composition& made);
   std::vector<const message_header*> path_to(message_id leaf) const;
@@ -199,7 +199,7 @@ class session_state {
   void call_summary_model(const message_list& rows);
   void hear(const reply_delta& delta);
   void end_summary_part(call_id call);
-  void store_summary(session_summary made, std::function<void(const error&)> then);
+  void store_summary(session_summary made, const std::function<void(const error&)>& then);
   void end_summary(const error& fault);
   size_t index_of(message_id id, const std::vector<const message_header*>& path) const;
 

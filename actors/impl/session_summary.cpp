@@ -112,7 +112,8 @@ caf::result<session_summary> session_state::on(const make_summary& wanted) {
   return promise;
 }
 
-void session_state::store_summary(session_summary made, std::function<void(const error&)> then) {
+void session_state::store_summary(session_summary made,
+                                  const std::function<void(const error&)>& then) {
   auto now = parts_.clock->now();
   made.session_id = parts_.id;
   made.updated_at = now;
