@@ -147,6 +147,11 @@ std::string http_connection::read_bytes(size_t count) {
   return bytes;
 }
 
+std::string http_connection::read_to_end() {
+  while (read_more()) continue;
+  return std::exchange(ahead_, {});
+}
+
 bool http_connection::is_at_end() {
   return ahead_.empty() && !read_more();
 }

@@ -57,6 +57,8 @@ class http_connection {
   void read_body(http_answer& into);
   std::string read_line();
   std::string read_bytes(size_t count);
+  /// All that comes until the server closes.
+  std::string read_to_end();
   /// Whether the server has closed it and nothing is left to read; waits for one or the other.
   bool is_at_end();
   void drop();
