@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""From a turn that is sent to the request that reaches the model: does it grow with the history?
+
+    ./dev bench turns [--turns 200] [--build build/release]
+
+Starts the server with a database that holds sessions of several lengths, then sends turns and takes
+the time from before the caller connects until the upstream, played by this program, has the head of
+the request, and until it has all of it. The first turn after the start, which reads the session, is
+told apart. A row for each session; ends with 1 if the limit of the longest one is passed.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT_MS = 20
+# (messages, window of the model): what is sent grows with the window, not with the history.
+SESSIONS = [(100, 8_192), (1_000, 8_192), (10_000, 8_192),
+            (1_000, 128_000), (5_000, 128_000), (10_000, 128_000)]
+TEXT = "the server keeps each message until a reader has drained it; why is that so, and who waits?"
+
+
+class upstream(ThreadingHTTPServer):
+    """An OpenAI model that says one word and notes when it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), answering)
+        self.head_at = self.whole_at = 0.0
+        self.messages = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self):
+        head_at = time.monotonic()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.head_at, self.server.whole_at = head_at, time.monotonic()
+        self.server.messages = body.count(b'"role"')
+        chunk = {"choices": [{"index": 0, "delta": {"content": "Yes"}, "finish_reason": "stop"}]}
+        text = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+def text_of(number):
+    # Six digits are two tokens in each vocabulary: all texts have the same measure.
+    return f"{number:06} {TEXT}"
+
+
+def converse(support, caller, session, number):
+    view = support.reply_view()
+    with caller.stream("/api/chat/stream",
+                       {"sessionId": session, "content": text_of(number)}) as events:
+        if events.status != 200:
+            raise AssertionError(f"{events.status}: {events.problem}")
+        view.follow(events)
+    if view.done["status"] != "complete":
+        raise AssertionError(f"a reply ended as {view.done} {view.errors}")
+
+
+def lengthen(path, session, messages):
+    """Adds copies of the session's first question until it is so long."""
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.row_factory = sqlite3.Row
+        key = uuid.UUID(session).bytes
+        rows = db.execute("SELECT * FROM messages WHERE session_id=? ORDER BY seq",
+                          (key,)).fetchall()
+        question, parent = dict(rows[0]), rows[-1]["id"]
+        del question["seq"]
+        names = list(question)
+        insert = (f"INSERT INTO messages ({','.join(names)}) "
+                  f"VALUES ({','.join('?' * len(names))})")
+        for number in range(len(rows), messages):
+            question["id"] = uuid.uuid4().bytes
+            question["parent_id"] = parent
+            question["role"] = "assistant" if number % 2 else "user"
+            question["parts"] = json.dumps([{"type": "text", "text": text_of(number)}],
+                                           separators=(",", ":"))
+            db.execute(insert, [question[name] for name in names])
+            parent = question["id"]
+        db.execute("UPDATE sessions SET message_count=?, active_leaf_id=? WHERE id=?",
+                   (messages, parent, key))
+
+
+def at_share(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(support, caller, model, session, turns):
+    heads, wholes = [], []
+    for number in range(turns):
+        begun = time.monotonic()
+        converse(support, caller, session, number)
+        heads.append((model.head_at - begun) * 1e3)
+        wholes.append((model.whole_at - begun) * 1e3)
+    return heads, wholes
+
+
+def set_up(support, server, base_url):
+    """Accounts, models and sessions as they are made by callers, then made long on disk."""
+    caller = server.start().client()
+    tokens = caller.post("/api/auth/register", {"username": "ada", "password": support.PASSWORD})
+    caller.token = tokens.body["accessToken"]
+    made = []
+    for messages, window in SESSIONS:
+        model = caller.post("/api/models", {
+            "name": f"{messages}/{window}", "provider": "openai", "baseUrl": base_url,
+            "model": "gpt-4o", "apiKey": "not-a-key", "contextWindow": window}).body
+        session = caller.post("/api/sessions", {"modelId": model["id"]}).body["id"]
+        converse(support, caller, session, 0)
+        made.append(session)
+    server.stop()
+    database = next(support.databases(server.data))
+    for session, (messages, _) in zip(made, SESSIONS):
+        lengthen(database, session, messages)
+    server.start()
+    return caller, made
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--turns", type=int, default=200)
+    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    options = parser.parse_args()
+    os.environ["TEST_BUILD"] = str(options.build.resolve())
+    sys.path.insert(0, str(ROOT / "tests/system"))
+    import support  # pylint: disable=import-outside-toplevel,import-error
+
+    model = upstream()
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
+        server = support.parley(folder, "--messages-per-session-max", "100000",
+                                "--chat-calls-per-min", "1000000")
+        try:
+            caller, sessions = set_up(support, server,
+                                      f"http://127.0.0.1:{model.server_port}/v1")
+            print("messages   window     sent   first ms   head p50     p99   whole p50     p99")
+            for session, (messages, window) in zip(sessions, SESSIONS):
+                (first,), _ = measure(support, caller, model, session, 1)
+                heads, wholes = measure(support, caller, model, session, options.turns)
+                print(f"{messages:8} {window:8} {model.messages:8} {first:10.1f}"
+                      f" {at_share(heads, 0.5):10.1f} {at_share(heads, 0.99):7.1f}"
+                      f" {at_share(wholes, 0.5):11.1f} {at_share(wholes, 0.99):7.1f}", flush=True)
+        finally:
+            server.stop()
+    longest = at_share(heads, 0.99)
+    print(f"10,000 messages: the request begins within {longest:.1f} ms at p99 (limit {LIMIT_MS})")
+    return 1 if longest > LIMIT_MS else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
