@@ -22,13 +22,19 @@ expected<std::string> make_admin(node& on, const setup_wish& wish) {
   return "made the ADMIN " + made.username;
 }
 
+/// The same error, whose sentence says what it is about: one file may have many models.
+error faults_of(const std::string& what, const error& cause) {
+  return make_error(code_of(cause), what + ": " + sentence_of(cause), detail_of(cause));
+}
+
 expected<std::string> make_model(node& on, const patch_of<model_config>& wanted) {
   TRY(auto known, ask_and_wait<model_list>(on.system(), on.admin(), list_system_models{}));
   for (const auto& model : known.items)
     if (model.name == wanted.value.name)
       return "the model " + wanted.value.name + " is there already";
-  TRY(auto made, ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted, {}}));
-  return "made the model " + made.name;
+  auto made = ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted, {}});
+  if (!made) return faults_of("the model \"" + wanted.value.name + "\"", made.error());
+  return "made the model " + made->name;
 }
 
 expected<std::string> change_settings(node& on, const patch_of<system_settings>& wanted) {
@@ -70,8 +76,10 @@ expected<void> read_setup_file(const std::string& path, setup_wish& into) {
   for (const auto& [name, content] : body->members()) {
     if (name == "models") {
       for (const auto& item : content.items()) {
-        TRY(auto model, decode<model_config>(item, use::in_create));
-        into.models.push_back(std::move(model));
+        auto model = decode<model_config>(item, use::in_create);
+        auto place = path + ": model " + std::to_string(into.models.size() + 1);
+        if (!model) return faults_of(place, model.error());
+        into.models.push_back(std::move(*model));
       }
     } else if (name == "settings") {
       TRY(into.system, decode<system_settings>(content, use::in_patch));
