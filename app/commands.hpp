@@ -40,6 +40,10 @@ int list_users(const configuration& config);
 int check_config(const configuration& config);
 int print_config(const configuration& config);
 
+/// Prints a line for each system model that the catalogue does not know, or that has no price; 1 if
+/// there is one, or if a file of the catalogue is faulty.
+int check_models(const configuration& config);
+
 struct tokens_options {
   std::string encoding;  ///< cl100k_base or o200k_base; empty: that of `model`
   std::string model;     ///< without a public vocabulary it is estimated, which stderr says

@@ -92,6 +92,14 @@ void add_options(CLI::App& command, app::user_passwd_options& to) {
                      "File whose first line is the password; - for stdin; else one is made");
 }
 
+void add_options(CLI::App& init, app::init_options& first) {
+  init.add_option("--admin-username", first.admin_username, "Name of the ADMIN to make");
+  init.add_option("--admin-password-file", first.admin_password_file,
+                  "File whose first line is the password; - for stdin");
+  init.add_option("--admin-email", first.admin_email, "The ADMIN's email address");
+  init.add_option("--file", first.file, "JSON file: {\"models\":[…],\"settings\":{…}}");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -111,11 +119,7 @@ int main(int argc, char** argv) {
   app::init_options first;
   auto* init = add(parley_app, "init", "Make database, ADMIN, models and settings",
                    [&](const configuration& config) { return app::init(config, first); });
-  init->add_option("--admin-username", first.admin_username, "Name of the ADMIN to make");
-  init->add_option("--admin-password-file", first.admin_password_file,
-                   "File whose first line is the password; - for stdin");
-  init->add_option("--admin-email", first.admin_email, "The ADMIN's email address");
-  init->add_option("--file", first.file, "JSON file: {\"models\":[…],\"settings\":{…}}");
+  add_options(*init, first);
 
   auto* user = parley_app.add_subcommand("user", "Accounts; the server must not run");
   user->require_subcommand(1);
@@ -148,6 +152,11 @@ int main(int argc, char** argv) {
   config->add_subcommand("example", "A commented TOML file with every default")->callback([] {
     std::cout << example_settings();
   });
+
+  auto* models = parley_app.add_subcommand("models", "Models and their providers");
+  models->require_subcommand(1);
+  add(*models, "check", "Which system models the catalogue does not know, or have no price",
+      app::check_models);
 
   parley_app.add_subcommand("version", "Print the version")->callback([] {
     std::cout << "parley " << PARLEY_VERSION << "\n";

@@ -208,6 +208,9 @@ model_tools node::parts::tools() {
   made.origin_of = [this](const model_config& model) {
     return providers::check_model(services, model);
   };
+  made.complete_wish = [presets = services.presets](patch_of<model_config>& wish) {
+    return presets->complete(wish);
+  };
   return made;
 }
 

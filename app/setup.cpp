@@ -30,9 +30,12 @@ error faults_of(const std::string& what, const error& cause) {
 expected<std::string> make_model(node& on, const patch_of<model_config>& wanted) {
   TRY(auto known, ask_and_wait<model_list>(on.system(), on.admin(), list_system_models{}));
   for (const auto& model : known.items)
-    if (model.name == wanted.value.name)
+    if (wanted.has(&model_config::name) && model.name == wanted.value.name)
       return "the model " + wanted.value.name + " is there already";
   auto made = ask_and_wait<model_config>(on.system(), on.admin(), add_system_model{wanted, {}});
+  // Without a name it is the preset's, which may be taken as well.
+  if (!made && detail_of(made.error()).reason == "name_taken")
+    return std::string{"a model of that name is there already"};
   if (!made) return faults_of("the model \"" + wanted.value.name + "\"", made.error());
   return "made the model " + made->name;
 }

@@ -60,3 +60,13 @@ function(parley_embed_openapi folder)
   target_sources(parley_${folder} PRIVATE "${generated}/openapi.cpp")
   set_source_files_properties("${generated}/openapi.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
+
+# parley_embed_catalogue(folder): adds providers/catalogue.toml to a folder's library.
+function(parley_embed_catalogue folder)
+  set(source "${CMAKE_SOURCE_DIR}/providers/catalogue.toml")
+  set(output "${CMAKE_BINARY_DIR}/generated/catalogue_text.cpp")
+  add_custom_command(OUTPUT "${output}" VERBATIM
+    COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${output}" "-DFILE=${source}" -P "${CMAKE_SOURCE_DIR}/cmake/embed_catalogue.cmake"
+    DEPENDS "${source}" "${CMAKE_SOURCE_DIR}/cmake/embed_catalogue.cmake")
+  target_sources(parley_${folder} PRIVATE "${output}")
+endfunction()

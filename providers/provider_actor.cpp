@@ -122,7 +122,7 @@ struct provider_state : upstream_listener {
  private:
   expected<void> prepare(running_call& call, const complete& message) {
     auto& model = message.model;
-    call.speaks = find_dialect(model.provider);
+    call.speaks = self->services.presets->dialect_of(model.provider);
     if (!call.speaks)
       return make_error(errc::invalid_input, "provider_unknown", "There is no such provider.");
     auto& services = self->services;
@@ -262,6 +262,8 @@ expected<provider_services> make_provider_services(const settings& values,
     return static_cast<uint32_t>(milliseconds{span}.count());
   };
   provider_services services;
+  TRY(auto known, catalogue::load(values.providers_dir));
+  services.presets = std::make_shared<const catalogue>(std::move(known));
   services.keys = std::move(keys);
   services.admin_policy = std::make_shared<const address_policy>(std::move(for_admins));
   services.user_policy = std::make_shared<const address_policy>(std::move(for_users));
@@ -283,7 +285,7 @@ provider_actor spawn_provider(io_loop& loop, provider_services services) {
 expected<std::string> check_model(const provider_services& services, const model_config& model) {
   auto& policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
   auto url = upstream_url::parse(model.base_url, *policy);
-  auto is_known = find_dialect(model.provider) != nullptr;
+  auto is_known = services.presets->dialect_of(model.provider) != nullptr;
   if (url && is_known) return url->origin();
   error_detail detail;
   detail.reason = url ? "provider_unknown" : detail_of(url.error()).reason;

@@ -7,13 +7,14 @@
 #include "actors/provider.hpp"
 #include "base/sealing.hpp"
 #include "base/settings.hpp"
-#include "providers/dialect.hpp"
+#include "providers/catalogue.hpp"
 #include "providers/upstream.hpp"
 
 namespace parley::providers {
 
 struct provider_services {
   std::shared_ptr<const sealer> keys;                  ///< one for all I/O threads
+  std::shared_ptr<const catalogue> presets;            ///< which dialect a provider speaks
   std::shared_ptr<const address_policy> admin_policy;  ///< for system models
   std::shared_ptr<const address_policy> user_policy;   ///< for personal ones
   upstream_limits limits;
@@ -22,7 +23,7 @@ struct provider_services {
   unsigned retries_max = 2;
 };
 
-/// After the settings. A network that cannot be read is invalid_input.
+/// After the settings. A network or a catalogue that cannot be read is invalid_input.
 expected<provider_services> make_provider_services(const settings& values,
                                                    std::shared_ptr<const sealer> keys);
 

@@ -49,8 +49,19 @@ PARLEY_RECORD(model_prices,
               FIELD(cached, "cachedPerMTok", .uses = in_create | out, .length_min = 1,
                     .length_max = 20))
 
+/// What the model takes beside text, and does beside answering.
+struct model_capabilities {
+  bool images = false;
+  bool tools = false;
+  bool reasoning = false;
+};
+PARLEY_RECORD(model_capabilities, FIELD(images, "images", .uses = in_create | out),
+              FIELD(tools, "tools", .uses = in_create | out),
+              FIELD(reasoning, "reasoning", .uses = in_create | out))
+
 /// The key is stored sealed, bound to this row, its owner and the origin of `base_url`; it is
-/// written, never read. A system model has no owner and is made by an ADMIN.
+/// written, never read. A system model has no owner and is made by an ADMIN. `provider` is a preset
+/// or a dialect; what a body leaves out, the preset fills in when the model is made.
 struct model_config {
   model_id id;
   int64_t version = 1;
@@ -68,7 +79,8 @@ struct model_config {
   /// None: the provider decides how long a reply may be.
   std::optional<int32_t> max_tokens;
   reply_params params;
-  std::optional<model_prices> prices;
+  std::optional<model_prices> prices;  ///< absent: not known, which is not free
+  std::optional<model_capabilities> capabilities;
   bool enabled = true;
   /// Set by the owner's USER when it hands the model out, so that losing the role counts at once.
   bool owner_is_admin = false;
@@ -80,14 +92,14 @@ struct model_config {
 PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
               FIELD(created_at, "createdAt"), FIELD(updated_at, "updatedAt"),
               FIELD(owner_id, "ownerId", .uses = stored),
-              FIELD(name, "name", .uses = in_create | in_patch | required | out | stored,
-                    .length_min = 1, .length_max = 100),
+              FIELD(name, "name", .uses = in_create | in_patch | out | stored, .length_min = 1,
+                    .length_max = 100),
               FIELD(provider, "provider", .uses = in_create | in_patch | out | stored,
                     .length_min = 1, .length_max = 40),
-              FIELD(base_url, "baseUrl", .uses = in_create | in_patch | required | out | stored,
+              FIELD(base_url, "baseUrl", .uses = in_create | in_patch | out | stored,
                     .length_min = 8, .length_max = 2000),
-              FIELD(model, "model", .uses = in_create | in_patch | required | out | stored,
-                    .length_min = 1, .length_max = 200),
+              FIELD(model, "model", .uses = in_create | in_patch | out | stored, .length_min = 1,
+                    .length_max = 200),
               FIELD(api_key, "apiKey", .uses = in_create | in_patch | secret, .length_max = 1000),
               FIELD(sealed_key, "sealedKey", .uses = stored | secret),
               FIELD(key_hint, "keyHint", .uses = out | stored),
@@ -97,6 +109,7 @@ PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
                     .min = 1, .max = 10'000'000),
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
               FIELD(prices, "prices", .uses = in_create | in_patch | out | stored),
+              FIELD(capabilities, "capabilities", .uses = in_create | in_patch | out | stored),
               FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
               FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 

@@ -19,31 +19,48 @@ expected<void> seal_key(model_config& model, const secret_text& key, const std::
   return caf::unit;
 }
 
-expected<void> check_prices(const model_config& model) {
-  fault_list faults;
-  auto check = [&](const char* path, const std::string& price) {
-    if (!parse_money(price))
-      faults.add(path, "decimal", "A price is a decimal number in a string, such as \"2.50\".");
+void check_prices(const model_config& model, fault_list& faults) {
+  if (!model.prices) return;
+  auto check = [&faults](std::string_view name, const std::string& text) {
+    if (!parse_money(text))
+      faults.add("/prices/" + std::string{name}, "decimal",
+                 "Not a decimal of nine places at most.");
   };
-  if (!model.prices) return {};
-  check("/prices/inputPerMTok", model.prices->input);
-  check("/prices/outputPerMTok", model.prices->output);
-  if (model.prices->cached) check("/prices/cachedPerMTok", *model.prices->cached);
-  if (!faults.is_empty()) return std::move(faults).to_error();
-  return {};
+  check("inputPerMTok", model.prices->input);
+  check("outputPerMTok", model.prices->output);
+  if (model.prices->cached) check("cachedPerMTok", *model.prices->cached);
+  auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  auto& currency = model.prices->currency;
+  if (!std::all_of(currency.begin(), currency.end(), is_capital))
+    faults.add("/prices/currency", "currency", "Not the code of a currency.");
+}
+
+expected<void> check_model(const model_config& model) {
+  fault_list faults;
+  auto check = [&faults](std::string_view path, const std::string& text) {
+    if (text.empty()) faults.add(std::string{path}, "required", "This field is needed.");
+  };
+  check("/name", model.name);
+  check("/baseUrl", model.base_url);
+  check("/model", model.model);
+  check_prices(model, faults);
+  if (faults.is_empty()) return caf::unit;
+  return std::move(faults).to_error();
 }
 
 }  // namespace
 
 expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
                                   const model_tools& tools, instant now) {
+  auto wish = wanted;
+  if (tools.complete_wish) TRY_DONE(tools.complete_wish(wish));
   model_config model;
-  wanted.apply_to(model);
+  wish.apply_to(model);
+  TRY_DONE(check_model(model));
   model.id = model_id::make();
   model.created_at = model.updated_at = now;
   model.owner_id = owner.id;
   model.owner_is_admin = owner.is_admin;
-  TRY_DONE(check_prices(model));
   auto key = std::exchange(model.api_key, secret_text{});
   TRY(auto origin, tools.origin_of(model));
   TRY_DONE(seal_key(model, key, origin, tools));
@@ -55,7 +72,7 @@ expected<model_config> change_model_config(const model_config& present,
                                            const model_tools& tools, instant now) {
   auto model = present;
   patch.apply_to(model);
-  TRY_DONE(check_prices(model));
+  TRY_DONE(check_model(model));
   ++model.version;
   model.updated_at = now;
   auto key = std::exchange(model.api_key, secret_text{});

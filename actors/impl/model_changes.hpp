@@ -15,6 +15,9 @@ struct model_tools {
   /// one parser for what is checked, sealed to and called). Models of the system are made by an
   /// ADMIN and may reach further.
   std::function<expected<std::string>(const model_config& model)> origin_of;
+  /// Fills in what a wish leaves out, from the preset of its provider (providers/catalogue, given
+  /// by app). Fails for a provider that nobody knows. Empty: nothing is filled in.
+  std::function<expected<void>(patch_of<model_config>& wanted)> complete_wish;
 };
 
 /// Without an id: the system's.
@@ -23,7 +26,8 @@ struct model_owner {
   bool is_admin = false;
 };
 
-/// A key that came with the wish is sealed and forgotten.
+/// What the wish leaves out, the provider's preset fills in; without name, base URL or model after
+/// that it is invalid_input. A key that came with the wish is sealed and forgotten.
 expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
                                   const model_tools& tools, instant now);
 

@@ -77,6 +77,7 @@ CREATE TABLE model_configs (
   max_tokens     INTEGER,
   params         TEXT    NOT NULL,
   prices         TEXT,
+  capabilities   TEXT,
   enabled        INTEGER NOT NULL
 ) STRICT;
 

@@ -90,6 +90,44 @@ TEST_CASE("names are unique, models are counted, and the base URL is checked") {
         "conflict/name_taken");
 }
 
+TEST_CASE("a provider and a key are enough for a model") {
+  fixture world;
+  world.begin();
+  patch_of<model_config> wish;
+  give(wish, &model_config::provider, std::string{"anthropic"});
+  give(wish, &model_config::api_key, secret_text{long_key});
+  auto made = world.ask_user<model_config>(add_model{world.who, wish, {}});
+  REQUIRE(made);
+  CHECK(made->base_url == "https://api.anthropic.com/v1");
+  CHECK(made->name == made->model);
+  CHECK(made->prices);
+  CHECK(made->key_hint == "…wxyz");
+
+  give(wish, &model_config::provider, std::string{"telepathy"});
+  CHECK(refusal(world.ask_user<model_config>(add_model{world.who, wish, {}})) ==
+        "invalid_input/provider_unknown");
+}
+
+TEST_CASE("what no preset fills in is needed, and prices are decimals") {
+  fixture world;
+  world.begin();
+  auto paths_of = [&](const patch_of<model_config>& wish) {
+    auto made = world.ask_user<model_config>(add_model{world.who, wish, {}});
+    std::string paths;
+    if (made) return paths;
+    for (auto& fault : detail_of(made.error()).fields) paths += fault.path + " ";
+    return paths;
+  };
+  patch_of<model_config> wish;
+  give(wish, &model_config::provider, std::string{"openai-compatible"});
+  CHECK(paths_of(wish) == "/name /baseUrl /model ");
+  wish = model_patch("priced", "https://a.example");
+  give(wish, &model_config::prices, std::optional{model_prices{"usd", "1.5", "-1", "x"}});
+  CHECK(paths_of(wish) == "/prices/outputPerMTok /prices/cachedPerMTok /prices/currency ");
+  give(wish, &model_config::prices, std::optional{model_prices{"EUR", "1.5", "0", {}}});
+  CHECK(paths_of(wish).empty());
+}
+
 TEST_CASE("another origin without another key clears the key") {
   fixture world;
   world.begin();

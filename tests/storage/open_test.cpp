@@ -144,13 +144,14 @@ TEST_CASE("an older database is copied, then migrated; a failed migration change
   CHECK_FALSE(migrate(db.writer(), path, bad));
   CHECK(number(db.writer(), "PRAGMA user_version") == next - 1);
   CHECK_FALSE(db.writer().execute("SELECT colour FROM users"));
-  std::filesystem::remove(path + ".before-0002");
+  auto digits = std::to_string(next);
+  auto copy_path = path + ".before-" + std::string(4 - digits.size(), '0') + digits;
+  std::filesystem::remove(copy_path);
 
   REQUIRE(migrate(db.writer(), path, all));
   CHECK(number(db.writer(), "PRAGMA user_version") == next);
   CHECK(db.writer().execute("SELECT colour FROM users"));
   CHECK(number(db.writer(), "PRAGMA foreign_keys") == 1);
-  auto copy_path = path + ".before-0002";
   CHECK(mode_of(copy_path) == 0600);
   auto copy = stored::must(connection::open({copy_path}));
   CHECK(number(*copy, "PRAGMA user_version") == next - 1);

@@ -46,7 +46,8 @@ void account_world::wire() {
     TRY(auto url, providers::upstream_url::parse(model.base_url, policy));
     return url.origin();
   };
-  model_tools tools{&keys, origin_of};
+  auto complete_wish = [this](patch_of<model_config>& wish) { return presets.complete(wish); };
+  model_tools tools{&keys, origin_of, complete_wish};
   admin_parts for_admin;
   for_admin.storage = storage_;
   for_admin.reader = reader_;

@@ -6,6 +6,7 @@
 #include "actors/impl/directory_actor.hpp"
 #include "actors/impl/hasher_actor.hpp"
 #include "actors/impl/user_actor.hpp"
+#include "providers/catalogue.hpp"
 #include "tests/support/actor_world.hpp"
 #include "tests/support/scripted_session.hpp"
 #include "tests/support/scripted_storage.hpp"
@@ -46,6 +47,7 @@ class account_world : public actor_world {
   std::vector<uint16_t> allowed_ports;  ///< for models of users
   token_signer signer{key_ring::make()};
   sealer keys{key_ring::make()};
+  providers::catalogue presets = std::move(*providers::catalogue::load(""));
 
  private:
   void wire();

@@ -19,6 +19,8 @@ template <class T>
 std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, reply_params>)
     return as == use::out ? "ReplyParams" : "NewReplyParams";
+  if constexpr (std::is_same_v<T, model_capabilities>)
+    return as == use::out ? "ModelCapabilities" : "NewModelCapabilities";
   if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
   if constexpr (std::is_same_v<T, usage>) return "Usage";
   if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
@@ -212,6 +214,8 @@ TEST_CASE("the contract's schemas are the records' fields") {
   check.compare<model_config>("Model", use::out);
   check.compare<model_config>("NewModel", use::in_create);
   check.compare<model_config>("ModelPatch", use::in_patch);
+  check.compare<model_capabilities>("ModelCapabilities", use::out);
+  check.compare<model_capabilities>("NewModelCapabilities", use::in_create);
   check.compare<reply_params>("ReplyParams", use::out);
   check.compare<reply_params>("NewReplyParams", use::in_create);
   check.compare<session>("Session", use::out);
