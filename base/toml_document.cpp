@@ -40,7 +40,7 @@ toml_value read_node(const toml::node& node) {
 
 toml_table read_table(const toml::table& table) {
   toml_table members;
-  for (auto&& [key, node] : table) members.emplace_back(std::string{key.str()}, read_node(node));
+  for (auto&& [key, node] : table) members.push_back({std::string{key.str()}, read_node(node)});
   return members;
 }
 

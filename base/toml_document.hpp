@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,8 +12,9 @@
 namespace parley {
 
 struct toml_value;
+struct toml_member;
 using toml_list = std::vector<toml_value>;
-using toml_table = std::vector<std::pair<std::string, toml_value>>;
+using toml_table = std::vector<toml_member>;
 
 /// A date is its text ("2026-01-31"); times have no use here and are texts as well.
 struct toml_value {
@@ -25,6 +25,12 @@ struct toml_value {
   const T* as() const {
     return std::get_if<T>(&content);
   }
+};
+
+/// No std::pair: that of an incomplete type may not even be named.
+struct toml_member {
+  std::string name;
+  toml_value value;
 };
 
 /// `path` only names the source in errors: "path:line: …". Fails with invalid_input.

@@ -94,6 +94,7 @@ TEST_CASE("a node beyond the loopback gives its first account to who has the set
   temp_directory directory;
   setting_sources sources;
   sources.flags = {{"data-dir", directory.path().string()},
+                   {"vocabulary-dir", "none"},
                    {"listen", "0.0.0.0:0"},
                    {"bcrypt-cost", "4"},
                    {"scheduler-threads", "1"},

@@ -20,8 +20,9 @@ class InitTest(unittest.TestCase):
         path.write_text(json.dumps(wish))
         (self.folder / "password").write_text("correct horse battery\n")
         run = subprocess.run(
-            [program("parley"), "init", "--data", self.folder / "data", "--set", "bcrypt_cost=4", *table_options(),
-             "--admin-username", "ada", "--admin-password-file", self.folder / "password", "--file", path],
+            [program("parley"), "init", "--data", self.folder / "data", "--file", path,
+             "--set", "bcrypt_cost=4", *table_options(), "--admin-username", "ada",
+             "--admin-password-file", self.folder / "password"],
             timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         return run.returncode, run.stdout.decode(), run.stderr.decode()
 

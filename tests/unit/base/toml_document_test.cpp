@@ -25,10 +25,10 @@ TEST_CASE("a TOML document with the lines of its values", "[toml]") {
   REQUIRE(list.size() == 2);
   CHECK(list[0].line == 7);
   CHECK(list[1].line == 8);
-  CHECK(list[1].as<toml_table>()->front().first == "id");
+  CHECK(list[1].as<toml_table>()->front().name == "id");
   auto& inner = at("table").as<toml_table>()->front();
-  CHECK(inner.first == "inner");
-  CHECK(inner.second.as<toml_table>()->front().second.line == 11);
+  CHECK(inner.name == "inner");
+  CHECK(inner.value.as<toml_table>()->front().value.line == 11);
   CHECK(at("text").as<bool>() == nullptr);
 }
 
