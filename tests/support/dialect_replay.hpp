@@ -37,4 +37,9 @@ struct asked_for {
 };
 expected<dialect_request> build(std::string_view dialect, const asked_for& asked);
 
+/// Whether a request's body, or any text, has this piece in it.
+inline bool holds(std::string_view text, std::string_view piece) {
+  return text.find(piece) != text.npos;
+}
+
 }  // namespace parley::providers

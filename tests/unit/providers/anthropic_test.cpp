@@ -15,10 +15,6 @@ std::string body(const asked_for& asked) {
   return request->body;
 }
 
-bool holds(const std::string& text, std::string_view piece) {
-  return text.find(piece) != text.npos;
-}
-
 }  // namespace
 
 TEST_CASE("a request as Anthropic wants it", "[anthropic]") {

@@ -7,14 +7,6 @@
 using namespace parley;
 using namespace parley::providers;
 
-namespace {
-
-bool holds(const std::string& text, std::string_view piece) {
-  return text.find(piece) != text.npos;
-}
-
-}  // namespace
-
 TEST_CASE("a request as Ollama wants it", "[ollama]") {
   asked_for asked;
   asked.messages = {{message_role::system, {text_part("Be brief.")}},
