@@ -6,11 +6,15 @@
 namespace parley {
 
 /// A PROVIDER actor: the calls of one I/O thread, pinned to it. Opens sealed API keys, speaks the
-/// dialects, retries before the first token, never sleeps. A sink that ends cancels its calls.
+/// dialects, retries before the first token and at another channel if there is one, never sleeps. A
+/// sink that ends cancels its calls.
 using provider_actor = caf::typed_actor<
-    // message     what it does
-    tell<complete>,     // start a call; its sink hears of it
-    tell<cancel_call>,  // close its socket at once
-    tell<fail_calls>>;  // from app/node: the node stops
+    // message          what it does
+    tell<complete>,         // start a call; its sink hears of it
+    tell<cancel_call>,      // close its socket at once
+    ask<embed, embedded>,   // texts to vectors
+    tell<channel_changed>,  // from another PROVIDER
+    tell<meet_providers>,   // from app/node: the others
+    tell<fail_calls>>;      // from app/node: the node stops
 
 }  // namespace parley

@@ -28,8 +28,9 @@ PARLEY_INSPECT(text_delta, type, text)
 struct reply_delta {
   call_id call = 0;
   std::vector<text_delta> deltas;
+  std::optional<reply_source> source = {};  ///< with the first one, if there were several ways
 };
-PARLEY_INSPECT(reply_delta, call, deltas)
+PARLEY_INSPECT(reply_delta, call, deltas, source)
 
 enum class finish_reason : uint8_t { stop = 1, length, refused };
 constexpr std::array<std::string_view, 3> names_of(finish_reason) {
@@ -61,6 +62,13 @@ PARLEY_INSPECT(reply_tick, call)
 using reply_sink_actor =
     caf::typed_actor<tell<reply_delta>, tell<reply_finished>, tell<reply_failed>, tell<reply_tick>>;
 
+/// Who answers when no channel of a model can.
+struct fallback_model {
+  model_config model;
+  reply_params params;  ///< already merged
+};
+PARLEY_INSPECT(fallback_model, model, params)
+
 /// Calls the model. Exactly one reply_finished or reply_failed follows, unless it is cancelled.
 struct complete {
   call_id call = 0;
@@ -69,14 +77,51 @@ struct complete {
   model_config model;
   std::vector<prompt_message> messages;
   reply_params params;  ///< already merged
+  std::optional<fallback_model> fallback;
 };
-PARLEY_INSPECT(complete, call, sink, caller, model, messages, params)
+PARLEY_INSPECT(complete, call, sink, caller, model, messages, params, fallback)
 
 /// Nothing of this call is told any more. Unknown calls are passed over.
 struct cancel_call {
   call_id call = 0;
 };
 PARLEY_INSPECT(cancel_call, call)
+
+constexpr size_t embedded_texts_max = 128;  ///< of one question
+
+/// One vector for each text.
+struct embed {
+  user_id caller;
+  model_config model;
+  std::vector<std::string> texts;
+  int32_t dimensions = 0;  ///< 0: the model's own
+};
+PARLEY_INSPECT(embed, caller, model, texts, dimensions)
+
+struct embedded {
+  std::vector<std::vector<float>> vectors;  ///< in the texts' order, all of one length
+  int64_t prompt_tokens = 0;                ///< 0: the provider did not say
+  std::optional<reply_source> source;       ///< if there were several ways
+};
+PARLEY_INSPECT(embedded, vectors, prompt_tokens, source)
+
+/// A channel of a model failed, or answers again, at the PROVIDER of another I/O thread.
+struct channel_changed {
+  model_id model;
+  std::string channel;
+  std::string origin;
+  uint32_t opened = 0;   ///< how often in a row its circuit opened; 0: it is closed
+  uint32_t rest_ms = 0;  ///< for so long it is not called; 0: at once
+};
+PARLEY_INSPECT(channel_changed, model, channel, origin, opened, rest_ms)
+
+using channel_listener_actor = caf::typed_actor<tell<channel_changed>>;
+
+/// From app/node: who else calls the same channels.
+struct meet_providers {
+  std::vector<channel_listener_actor> others;
+};
+PARLEY_INSPECT(meet_providers, others)
 
 /// From app/node, which stops: every call fails with errc::unavailable, reason `draining`.
 struct fail_calls {};

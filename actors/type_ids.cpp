@@ -56,6 +56,10 @@ void add(caf::actor_system_config& config, const char* name) {
   X(reply_tick)                 \
   X(complete)                   \
   X(cancel_call)                \
+  X(embed)                      \
+  X(embedded)                   \
+  X(channel_changed)            \
+  X(meet_providers)             \
   X(fail_calls)                 \
   X(follower)                   \
   X(request_key)                \

@@ -328,6 +328,13 @@ expected<void> node::parts::start_io() {
     io.push_back(std::move(made));
     TRY_DONE(start_edge(*io.back()));
   }
+  for (auto& each : io) {
+    meet_providers others;
+    for (auto& other : io)
+      if (other != each)
+        others.others.push_back(caf::actor_cast<channel_listener_actor>(other->provider));
+    caf::anon_send(each->provider, std::move(others));
+  }
   return {};
 }
 

@@ -1,8 +1,11 @@
 #include "base/crypto.hpp"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -97,6 +100,22 @@ bool is_obvious_key(std::string_view key) {
     if (key.substr(period) == key.substr(0, key.size() - period)) return true;
   }
   return false;
+}
+
+bool is_certificate_list(std::string_view pem) {
+  auto* bytes = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  require(bytes != nullptr);
+  ERR_clear_error();
+  size_t found = 0;
+  while (auto* certificate = PEM_read_bio_X509(bytes, nullptr, nullptr, nullptr)) {
+    X509_free(certificate);
+    ++found;
+  }
+  // The end of the list is an error as well: that no further one begins.
+  auto is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  BIO_free(bytes);
+  return found > 0 && is_end;
 }
 
 key_ring key_ring::make() {

@@ -28,6 +28,9 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
 /// A repeated or counted-up text, as people type it into a field that wants 32 random bytes.
 bool is_obvious_key(std::string_view key);
 
+/// At least one X.509 certificate in PEM, and nothing that looks like one and is none.
+bool is_certificate_list(std::string_view pem);
+
 /// Keys by name; the active one makes new things, all of them read old ones.
 struct key_ring {
   static constexpr size_t key_bytes = 32;

@@ -2,7 +2,9 @@
 
 #include <random>
 
+#include "providers/channel_board.hpp"
 #include "providers/dialect.hpp"
+#include "providers/refusal.hpp"
 #include "providers/retry.hpp"
 
 namespace parley::providers {
@@ -11,6 +13,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// 128 texts in vectors of 3,072 numbers are a third of it.
+constexpr size_t embeddings_bytes_max = 8 << 20;
+
 class provider_base : public pinned<provider_actor::base> {
  public:
   provider_base(caf::actor_config& config, io_loop& loop, provider_services given)
@@ -18,18 +23,40 @@ class provider_base : public pinned<provider_actor::base> {
   const provider_services services;
 };
 
+/// What is asked, of whom, and how far it is: a reply or embeddings.
 struct running_call {
   running_call(std::function<void()> on_retry, std::function<void()> on_tick)
       : retry(std::move(on_retry)), tick(std::move(on_tick)) {}
 
+  bool is_embedding() const { return !sink; }
+  bool has_choice() const { return ways.size() > 1; }
+  const call_way& taken() const { return ways[way]; }
+  /// Of the way taken; its base URL and key are the way's.
+  const model_config& model() const { return taken().is_fallback ? fallback->model : asked; }
+  bool is_accepted() const { return head.status >= 200 && head.status <= 299; }
+
   call_id id = 0;
-  reply_sink_actor sink;
+  reply_sink_actor sink;           // of a reply
+  answer<embedded> asker;          // of embeddings
+  std::vector<std::string> texts;  // that are embedded
+  int32_t dimensions = 0;
+  model_config asked;
+  std::optional<fallback_model> fallback;
+  std::vector<prompt_message> messages;  // until a request is built that all ways share
+  reply_params params;
+  std::vector<call_way> ways;
+  size_t way = 0;
+  int32_t attempts = 0;
+  error own_fault;                          // of the model's own ways
+  std::shared_ptr<const std::string> body;  // until a reply begins: it may have to be sent again
+  bool is_body_of_fallback = false;
   const dialect* speaks = nullptr;
-  std::optional<upstream_request> request;  // until a reply begins: it may have to be sent again
-  upstream_call_id at = 0;                  // 0: waiting for the next attempt
+  upstream_call_id at = 0;  // 0: waiting for the next attempt
+  health_time started_at;   // of this attempt
+  bool is_heard = false;    // something was told to the sink: nothing may be sent again
   response_head head;
-  std::unique_ptr<reply_parser> parser;  // of a 2xx response
-  std::string refusal;                   // the body of another
+  std::unique_ptr<reply_parser> parser;  // of a reply's 2xx response
+  std::string answered;                  // the body of any other response
   unsigned retries_left = 0;
   io_timer retry;
   io_timer tick;
@@ -39,7 +66,8 @@ struct provider_state : upstream_listener {
   explicit provider_state(provider_base* owner)
       : self(owner),
         reader(reply_json_limits(owner->services.reply)),
-        random(std::random_device{}()) {}
+        random(std::random_device{}()),
+        board(owner->services.health, [this](const channel_changed& told) { tell_others(told); }) {}
 
   static inline const char* name = "provider";
 
@@ -53,23 +81,38 @@ struct provider_state : upstream_listener {
 
   void on(const complete& message) {
     if (calls.count(message.call) != 0) return;
-    auto id = message.call;
-    auto call =
-        std::make_unique<running_call>([this, id] { try_again(id); }, [this, id] { tick(id); });
-    call->id = id;
-    call->sink = message.sink;
-    call->retries_left = self->services.retries_max;
-    auto prepared = prepare(*call, message);
-    if (!prepared) return tell(message.sink, reply_failed{id, std::move(prepared.error())});
-    if (++sinks[call->sink.address()] == 1) self->monitor(call->sink);
-    call->tick.arm(self->loop(), self->services.tick_length);
-    auto& placed = *calls.emplace(id, std::move(call)).first->second;
-    start(placed);
+    auto& call = add_call(message.call, message.model);
+    call.sink = message.sink;
+    call.messages = message.messages;
+    call.params = message.params;
+    call.fallback = message.fallback;
+    call.ways = ways_of(call.asked, call.fallback ? &*call.fallback : nullptr);
+    if (++sinks[call.sink.address()] == 1) self->monitor(call.sink);
+    call.tick.arm(self->loop(), self->services.tick_length);
+    take_way(call, first_way(call));
+  }
+
+  caf::result<embedded> on(const embed& message) {
+    if (message.texts.empty() || message.texts.size() > embedded_texts_max)
+      return make_error(errc::invalid_input, "embedding_texts",
+                        "Too many texts at a time, or none.");
+    auto promise = self->make_response_promise<embedded>();
+    auto& call = add_call(make_call_id(), message.model);
+    call.asker = answer<embedded>{promise};
+    call.texts = message.texts;
+    call.dimensions = message.dimensions;
+    call.ways = ways_of(call.asked, nullptr);
+    take_way(call, first_way(call));
+    return promise;
   }
 
   void on(const cancel_call& message) {
     if (auto* call = find(message.call)) remove(*call);
   }
+
+  void on(const channel_changed& message) { board.adopt(message, self->loop().now()); }
+
+  void on(const meet_providers& message) { others = message.others; }
 
   void on(const fail_calls&) {
     auto cause = make_error(errc::unavailable, "draining", "The server is stopping.");
@@ -82,22 +125,19 @@ struct provider_state : upstream_listener {
     auto* call = find_at(at);
     if (!call) return;
     call->head = head;
-    if (head.status < 200 || head.status > 299) return;
-    call->request.reset();
+    if (!call->is_accepted() || call->is_embedding()) return;
     call->parser = call->speaks->make_parser({reader, false, self->services.reply});
+    if (!call->has_choice()) call->body.reset();
   }
 
   void on_bytes(upstream_call_id at, std::string_view bytes) override {
     auto* call = find_at(at);
     if (!call) return;
-    if (!call->parser) {
-      call->refusal += bytes.substr(0, refusal_bytes_max - call->refusal.size());
-      return;
-    }
+    if (!call->parser) return read_whole(*call, bytes);
     std::vector<text_delta> deltas;
     auto pushed = call->parser->push(bytes, deltas);
     send_deltas(*call, std::move(deltas));
-    if (!pushed) return fail(*call, std::move(pushed.error()));
+    if (!pushed) return break_off(*call, pushed.error());
     if (call->parser->is_complete()) finish(*call, {});
   }
 
@@ -107,52 +147,167 @@ struct provider_state : upstream_listener {
     call_at.erase(at);
     call->at = 0;
     if (call->parser) return finish(*call, end.fault);
-    auto cause = end.fault;
-    if (call->head.status != 0) {
-      refused_response response{call->head.status, call->head.retry_after_s, call->refusal};
-      cause = call->speaks->refusal_of(response, reader);
+    if (call->head.status == 0) return give_up_way(*call, end.fault);
+    if (!call->is_accepted()) {
+      refused_response response{call->head.status, call->head.retry_after_s, call->answered};
+      return give_up_way(*call, call->speaks->refusal_of(response, reader));
     }
-    auto jitter = std::uniform_real_distribution<double>{0, 1}(random);
-    auto wait = retry_wait(cause, call->retries_left, jitter);
-    if (!wait) return fail(*call, std::move(cause));
-    --call->retries_left;
-    call->retry.arm(self->loop(), *wait);
+    if (end.fault) return give_up_way(*call, end.fault);
+    auto read = call->speaks->read_embedding(call->answered, call->texts.size(), reader);
+    if (!read) return give_up_way(*call, read.error());
+    note_answer(*call);
+    call->asker.deliver({std::move(read->vectors), read->prompt_tokens, source_of(*call)});
+    forget(*call);
   }
 
  private:
-  expected<void> prepare(running_call& call, const complete& message) {
-    auto& model = message.model;
-    call.speaks = self->services.presets->dialect_of(model.provider);
-    if (!call.speaks)
-      return make_error(errc::invalid_input, "provider_unknown", "There is no such provider.");
-    auto& services = self->services;
-    auto policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
-    TRY(auto url, upstream_url::parse(model.base_url, *policy));
-    auto key = model.api_key;  // of a model that is tried before it is stored
-    if (key.empty() && !model.sealed_key.empty()) {
-      TRY(key, services.keys->open(model.sealed_key, key_binding(model, url.origin())));
-    }
-    TRY(auto asked, call.speaks->build({model, message.messages, message.params, {}, {}}, key));
-    call.request = upstream_request{std::move(url),
-                                    std::move(asked.path),
-                                    std::move(asked.headers),
-                                    std::move(asked.auth_header),
-                                    std::make_shared<const std::string>(std::move(asked.body)),
-                                    std::move(policy)};
-    return caf::unit;
+  running_call& add_call(call_id id, const model_config& model) {
+    auto call =
+        std::make_unique<running_call>([this, id] { try_again(id); }, [this, id] { tick(id); });
+    call->id = id;
+    call->asked = model;
+    call->retries_left = self->services.retries_max;
+    return *calls.emplace(id, std::move(call)).first->second;
   }
 
-  void start(running_call& call) {
+  // -- ways -------------------------------------------------------------------------------------
+
+  double draw() { return std::uniform_real_distribution<double>{0, 1}(random); }
+
+  size_t first_way(const running_call& call) {
+    if (!call.has_choice()) return 0;
+    auto free = board.choose_free(call.ways, self->loop().now(), draw());
+    return free ? *free : board.choose_any(call.ways).value_or(0);
+  }
+
+  void take_way(running_call& call, size_t way) {
+    auto now = self->loop().now();
+    call.way = way;
+    call.ways[way].was_tried = true;
+    ++call.attempts;
+    call.started_at = now;
     call.head = {};
-    call.refusal.clear();
-    auto at = calls_upstream->start(*call.request, *this);
+    call.parser.reset();
+    call.answered.clear();
+    if (call.has_choice()) board.begin(call.taken().key, now);
+    auto request = request_for(call);
+    if (!request) return give_up_way(call, request.error());
+    auto at = calls_upstream->start(std::move(*request), *this);
     if (!at) return fail(call, std::move(at.error()));
     call.at = *at;
     call_at.emplace(*at, call.id);
   }
 
+  /// Nothing came of this way. While nothing was told to the sink another one is taken, at once if
+  /// it is in order; else this one again, after a pause; else one that is out of order.
+  void give_up_way(running_call& call, error cause) {
+    auto now = self->loop().now();
+    if (call.has_choice()) board.fail(call.taken().key, now, cause);
+    auto is_misfit = channel_fault_of(cause) == channel_fault::none;
+    if (!call.taken().is_fallback)
+      call.own_fault = cause;
+    else if (is_misfit && call.own_fault)  // what a fallback thinks of the request was not asked
+      return fail(call, call.own_fault);
+    if (call.is_heard || call.retries_left == 0) return fail(call, std::move(cause));
+    auto helps = call.has_choice() && !is_misfit;
+    auto next = helps ? board.choose_free(call.ways, now, draw()) : std::nullopt;
+    if (!next && !call.is_accepted()) {
+      if (auto wait = retry_wait(cause, call.retries_left, draw())) {
+        --call.retries_left;
+        return call.retry.arm(self->loop(), *wait);
+      }
+    }
+    if (!next && helps) next = board.choose_any(call.ways);
+    if (!next) return fail(call, std::move(cause));
+    --call.retries_left;
+    take_way(call, *next);
+  }
+
   void try_again(call_id id) {
-    if (auto* call = find(id)) start(*call);
+    if (auto* call = find(id)) take_way(*call, call->way);
+  }
+
+  expected<upstream_request> request_for(running_call& call) {
+    auto& way = call.taken();
+    auto* model = &call.model();
+    model_config moved;
+    if (!way.channel().empty()) {
+      moved = *model;
+      moved.base_url = way.base_url;
+      model = &moved;
+    }
+    call.speaks = self->services.presets->dialect_of(model->provider);
+    if (!call.speaks)
+      return make_error(errc::invalid_input, "provider_unknown", "There is no such provider.");
+    auto& services = self->services;
+    auto policy = model->may_reach_private() ? services.admin_policy : services.user_policy;
+    TRY(auto url, upstream_url::parse(way.base_url, *policy));
+    auto key = model->api_key;  // of a model that is tried before it is stored
+    if (!way.sealed_key.empty()) {
+      TRY(key, services.keys->open(way.sealed_key, key_binding(*model, url.origin())));
+    }
+    TRY(auto asked, ask_for(call, *model, key));
+    upstream_request request{std::move(url),
+                             std::move(asked.path),
+                             std::move(asked.headers),
+                             std::move(asked.auth_header),
+                             call.body,
+                             std::move(policy)};
+    // Set by an ADMIN, and no longer trusted when its owner is none.
+    if (model->ca_certificates && model->may_reach_private())
+      request.ca_certificates = std::make_shared<const std::string>(*model->ca_certificates);
+    return request;
+  }
+
+  /// The channels of a model are sent one body; path and key are made anew for each.
+  expected<dialect_request> ask_for(running_call& call, const model_config& model,
+                                    const secret_text& key) {
+    auto is_fallback = call.taken().is_fallback;
+    auto is_known = call.body && call.is_body_of_fallback == is_fallback;
+    if (call.is_embedding()) {
+      static const std::vector<std::string> no_texts;
+      TRY(auto asked, call.speaks->build_embedding(
+                          {model, is_known ? no_texts : call.texts, call.dimensions}, key));
+      if (!is_known) call.body = std::make_shared<const std::string>(std::move(asked.body));
+      return asked;
+    }
+    static const std::vector<prompt_message> no_messages;
+    auto& params = is_fallback ? call.fallback->params : call.params;
+    TRY(auto asked,
+        call.speaks->build({model, is_known ? no_messages : call.messages, params, {}, {}}, key));
+    if (is_known) return asked;
+    call.body = std::make_shared<const std::string>(std::move(asked.body));
+    call.is_body_of_fallback = is_fallback;
+    if (!call.fallback) call.messages = {};
+    return asked;
+  }
+
+  std::optional<reply_source> source_of(const running_call& call) const {
+    if (!call.has_choice()) return std::nullopt;
+    auto& model = call.model();
+    return reply_source{model.id, model.name, call.taken().channel(), call.attempts};
+  }
+
+  void note_answer(const running_call& call) {
+    if (!call.has_choice()) return;
+    auto latency = std::chrono::duration_cast<milliseconds>(self->loop().now() - call.started_at);
+    board.answer(call.taken().key, latency);
+  }
+
+  void tell_others(const channel_changed& told) {
+    for (auto& other : others) caf::anon_send(other, told);
+  }
+
+  // -- what comes -------------------------------------------------------------------------------
+
+  void read_whole(running_call& call, std::string_view bytes) {
+    if (!call.is_accepted()) {
+      call.answered += bytes.substr(0, refusal_bytes_max - call.answered.size());
+      return;
+    }
+    if (call.answered.size() + bytes.size() > embeddings_bytes_max)
+      return break_off(call, reply_too_large());
+    call.answered += bytes;
   }
 
   void tick(call_id id) {
@@ -168,28 +323,52 @@ struct provider_state : upstream_listener {
     std::vector<text_delta> deltas;
     auto end = call.parser->finish(deltas);
     send_deltas(call, std::move(deltas));
-    if (!end) return fail(call, fault ? fault : std::move(end.error()));
+    if (!end) return break_off(call, fault ? fault : end.error());
+    if (!call.is_heard) note_answer(call);
     tell(call.sink, reply_finished{call.id, end->reason, std::move(end->used)});
     if (call.at != 0) calls_upstream->drain(call.at);
     forget(call);
   }
 
-  void send_deltas(const running_call& call, std::vector<text_delta> deltas) {
-    if (!deltas.empty()) tell(call.sink, reply_delta{call.id, std::move(deltas)});
+  /// The answer is no good; what may still come of it is not waited for.
+  void break_off(running_call& call, error cause) {
+    if (call.at != 0) {
+      calls_upstream->cancel(call.at);
+      call_at.erase(std::exchange(call.at, 0));
+    }
+    give_up_way(call, std::move(cause));
+  }
+
+  void send_deltas(running_call& call, std::vector<text_delta> deltas) {
+    if (deltas.empty()) return;
+    reply_delta told{call.id, std::move(deltas)};
+    if (!std::exchange(call.is_heard, true)) {
+      note_answer(call);
+      told.source = source_of(call);
+      call.body.reset();
+      call.messages = {};
+    }
+    tell(call.sink, std::move(told));
   }
 
   void fail(running_call& call, error cause) {
-    tell(call.sink, reply_failed{call.id, std::move(cause)});
+    if (call.is_embedding())
+      call.asker.fail(std::move(cause));
+    else
+      tell(call.sink, reply_failed{call.id, std::move(cause)});
     remove(call);
   }
 
   void remove(running_call& call) {
-    if (call.at != 0) calls_upstream->cancel(call.at);
+    if (call.at != 0) {
+      calls_upstream->cancel(call.at);
+      if (call.has_choice() && !call.is_heard) board.leave(call.taken().key);
+    }
     forget(call);
   }
 
   void forget(running_call& call) {
-    auto sink = sinks.find(call.sink.address());
+    auto sink = call.sink ? sinks.find(call.sink.address()) : sinks.end();
     if (sink != sinks.end() && --sink->second == 0) {
       self->demonitor(sink->first);
       sinks.erase(sink);
@@ -201,7 +380,7 @@ struct provider_state : upstream_listener {
   void drop_calls_of(const caf::actor_addr& sink) {
     std::vector<call_id> ended;
     for (auto& [id, call] : calls) {
-      if (call->sink.address() == sink) ended.push_back(id);
+      if (call->sink && call->sink.address() == sink) ended.push_back(id);
     }
     for (auto id : ended) remove(*calls[id]);
   }
@@ -230,7 +409,9 @@ struct provider_state : upstream_listener {
   std::minstd_rand random;
   std::unordered_map<call_id, std::unique_ptr<running_call>> calls;
   std::unordered_map<upstream_call_id, call_id> call_at;
-  std::map<caf::actor_addr, size_t> sinks;   // calls of each
+  std::map<caf::actor_addr, size_t> sinks;  // calls of each
+  channel_board board;
+  std::vector<channel_listener_actor> others;
   std::unique_ptr<upstream> calls_upstream;  // last: its end closes what the maps name
 };
 
@@ -241,61 +422,15 @@ class provider_impl final : public caf::stateful_actor<provider_state, provider_
   behavior_type make_behavior() override {
     harden(this);
     state.open();
-    return {handle<complete>(this), handle<cancel_call>(this), handle<fail_calls>(this)};
+    return {handle<complete>(this),        handle<cancel_call>(this),    handle<embed>(this),
+            handle<channel_changed>(this), handle<meet_providers>(this), handle<fail_calls>(this)};
   }
 };
 
 }  // namespace
 
-expected<provider_services> make_provider_services(const settings& values,
-                                                   std::shared_ptr<const sealer> keys) {
-  address_policy for_admins;
-  for_admins.owner = model_owner::admin;
-  address_policy for_users;
-  for_users.ports = values.upstream_ports;
-  for (auto& text : values.upstream_allow) {
-    auto network = allowed_network::parse(text);
-    if (!network) return make_error(errc::invalid_input, "upstream_allow: \"" + text + "\"");
-    for_users.networks.push_back(*network);
-  }
-  auto milliseconds_of = [](std::chrono::seconds span) {
-    return static_cast<uint32_t>(milliseconds{span}.count());
-  };
-  provider_services services;
-  TRY(auto known, catalogue::load(values.providers_dir));
-  services.presets = std::make_shared<const catalogue>(std::move(known));
-  services.keys = std::move(keys);
-  services.admin_policy = std::make_shared<const address_policy>(std::move(for_admins));
-  services.user_policy = std::make_shared<const address_policy>(std::move(for_users));
-  services.limits.connect_ms = milliseconds_of(values.upstream_connect_s);
-  services.limits.first_byte_ms = milliseconds_of(values.upstream_first_byte_s);
-  services.limits.idle_ms = milliseconds_of(values.upstream_idle_s);
-  services.limits.calls_max = values.share_of_thread(values.upstream_calls_max);
-  services.reply.line_bytes_max = values.upstream_line_bytes_max;
-  services.reply.reply_bytes_max = values.reply_bytes_max;
-  services.tick_length = values.checkpoint_ms;
-  services.retries_max = static_cast<unsigned>(values.upstream_retries_max);
-  return services;
-}
-
 provider_actor spawn_provider(io_loop& loop, provider_services services) {
   return spawn_pinned<provider_impl>(loop, std::move(services));
-}
-
-expected<std::string> check_model(const provider_services& services, const model_config& model) {
-  auto& policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
-  auto url = upstream_url::parse(model.base_url, *policy);
-  auto is_known = services.presets->dialect_of(model.provider) != nullptr;
-  if (url && is_known) return url->origin();
-  error_detail detail;
-  detail.reason = url ? "provider_unknown" : detail_of(url.error()).reason;
-  std::string sentence = "There is no such provider.";
-  if (!is_known) detail.fields.push_back({"/provider", "known", "", sentence});
-  if (!url) {
-    sentence = sentence_of(url.error());
-    detail.fields.push_back({"/baseUrl", "allowed", "", sentence});
-  }
-  return make_error(errc::invalid_input, std::move(sentence), std::move(detail));
 }
 
 }  // namespace parley::providers

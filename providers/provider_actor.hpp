@@ -1,13 +1,16 @@
 /// The PROVIDER actor of one I/O thread (actors/provider.hpp): upstream bytes -> dialect -> deltas.
 ///
 /// Spawned by app/, pinned to the loop, and to be ended before the loop stops. The only place where
-/// a sealed API key is opened; what it opened is wiped with the first response byte.
+/// a sealed API key is opened; what it opened is wiped with the first response byte. Health of
+/// channels is kept for models that have several ways to be called, and told to the other I/O
+/// threads.
 #pragma once
 
 #include "actors/provider.hpp"
 #include "base/sealing.hpp"
 #include "base/settings.hpp"
 #include "providers/catalogue.hpp"
+#include "providers/channel_health.hpp"
 #include "providers/upstream.hpp"
 
 namespace parley::providers {
@@ -21,6 +24,7 @@ struct provider_services {
   reply_limits reply;
   std::chrono::milliseconds tick_length{1000};  ///< between two reply_ticks
   unsigned retries_max = 2;
+  health_rules health;  ///< of channels, where a model has several
 };
 
 /// After the settings. A network or a catalogue that cannot be read is invalid_input.

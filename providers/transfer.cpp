@@ -172,6 +172,14 @@ error fault_of(CURLcode code) {
   }
 }
 
+/// Without certificates those of the system are trusted. True if libcurl took them.
+bool trust_only(CURL* easy, const std::string* certificates) {
+  if (!certificates) return true;
+  curl_blob trusted{const_cast<char*>(certificates->data()), certificates->size(), CURL_BLOB_COPY};
+  return ::curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &trusted) == CURLE_OK &&
+         ::curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr) == CURLE_OK;
+}
+
 }  // namespace
 
 void round_log::add_bytes(upstream_call_id id, const char* data, size_t size) {
@@ -216,6 +224,9 @@ bool transfer::prepare(CURL* handle) {
   set(CURLOPT_CURLU, static_cast<CURLU*>(url.get()));
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
+  // Rather a stream of a connection that is being opened than another connection.
+  set(CURLOPT_PIPEWAIT, request.base.is_https() ? 1L : 0L);
+  is_ok = is_ok && trust_only(easy, request.ca_certificates.get());
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_UNRESTRICTED_AUTH, 0L);
   set(CURLOPT_PROXY, "");

@@ -44,7 +44,8 @@ struct upstream_request {
   std::vector<std::string> headers;         ///< "Name: value", printable ASCII; never from a client
   secret_text auth_header;                  ///< the whole line; wiped with the first response byte
   std::shared_ptr<const std::string> body;  ///< shared with who may have to send it again
-  std::shared_ptr<const address_policy> policy;  ///< one for all calls of its kind
+  std::shared_ptr<const address_policy> policy;             ///< one for all calls of its kind
+  std::shared_ptr<const std::string> ca_certificates = {};  ///< PEM; none: the system's
 };
 
 struct response_head {

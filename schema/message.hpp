@@ -101,6 +101,16 @@ struct reply_timing {
 };
 PARLEY_RECORD(reply_timing, FIELD(first_token_ms, "firstTokenMs"), FIELD(total_ms, "totalMs"))
 
+/// Which of several ways to a model a reply came by.
+struct reply_source {
+  parley::model_id model_id;  ///< the one asked for, or its fallback
+  std::string model_name;
+  std::string channel;   ///< its name; empty: the model's own base URL
+  int32_t attempts = 1;  ///< calls made for the reply, this one included
+};
+PARLEY_RECORD(reply_source, FIELD(model_id, "modelId"), FIELD(model_name, "modelName"),
+              FIELD(channel, "channel"), FIELD(attempts, "attempts"))
+
 /// What became of a message when a request was made up.
 enum class context_fate : uint8_t { sent = 1, dropped, summarised };
 constexpr std::array<std::string_view, 3> names_of(context_fate) {
@@ -197,6 +207,7 @@ struct message {
   std::optional<parley::usage> usage;
   message_tokens tokens;
   std::optional<reply_timing> timing;
+  std::optional<reply_source> answered_by;  ///< absent where there was one way alone
   std::optional<context_used> context;
   std::optional<message_error> error;
   bool pinned = false;  ///< always sent, however old
@@ -208,8 +219,8 @@ PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
               FIELD(parts, "parts"), FIELD(status, "status"),
               FIELD(model_id, "modelId", .uses = out | stored | nullable),
               FIELD(model_name, "modelName"), FIELD(usage, "usage"), FIELD(tokens, "tokens"),
-              FIELD(timing, "timing"), FIELD(context, "context"), FIELD(error, "error"),
-              FIELD(pinned, "pinned", .uses = in_patch | out | stored),
+              FIELD(timing, "timing"), FIELD(answered_by, "answeredBy"), FIELD(context, "context"),
+              FIELD(error, "error"), FIELD(pinned, "pinned", .uses = in_patch | out | stored),
               FIELD(measure, "measure", .uses = stored))
 
 /// `content` of api.md.

@@ -59,6 +59,25 @@ PARLEY_RECORD(model_capabilities, FIELD(images, "images", .uses = in_create | ou
               FIELD(tools, "tools", .uses = in_create | out),
               FIELD(reasoning, "reasoning", .uses = in_create | out))
 
+/// Another way to the same model: an address with a key and a weight of its own. It is told apart
+/// by its name; where that and the origin stay, the key does.
+struct model_channel {
+  std::string name;
+  std::string base_url;
+  secret_text api_key;
+  bool has_key = false;
+  std::string key_hint;
+  int32_t weight = 1;  ///< its share of the calls; 0: only when the others fail
+};
+PARLEY_RECORD(model_channel,
+              FIELD(name, "name", .uses = in_create | required | out, .length_min = 1,
+                    .length_max = 40),
+              FIELD(base_url, "baseUrl", .uses = in_create | required | out, .length_min = 8,
+                    .length_max = 2000),
+              FIELD(api_key, "apiKey", .uses = in_create | secret, .length_max = 1000),
+              FIELD(has_key, "hasApiKey", .uses = out), FIELD(key_hint, "keyHint", .uses = out),
+              FIELD(weight, "weight", .uses = in_create | out, .min = 0, .max = 1000))
+
 /// The key is stored sealed, bound to this row, its owner and the origin of `base_url`; it is
 /// written, never read. A system model has no owner and is made by an ADMIN. `provider` is a preset
 /// or a dialect; what a body leaves out, the preset fills in when the model is made.
@@ -75,6 +94,13 @@ struct model_config {
   secret_text api_key;
   std::string sealed_key;
   std::string key_hint;
+  int32_t weight = 1;                     ///< of `base_url` among the channels
+  std::vector<model_channel> channels;    ///< beside `base_url`
+  std::vector<std::string> channel_keys;  ///< sealed like `sealed_key`, in the channels' order
+  /// Is asked when no channel of this model can answer.
+  std::optional<model_id> fallback_model_id;
+  /// PEM; trusted in place of the system's, by models that an ADMIN made.
+  std::optional<std::string> ca_certificates;
   int32_t context_window = 8192;
   /// None: the provider decides how long a reply may be.
   std::optional<int32_t> max_tokens;
@@ -89,31 +115,38 @@ struct model_config {
   /// Who administers this server may name addresses of its own network.
   bool may_reach_private() const { return is_system() || owner_is_admin; }
 };
-PARLEY_RECORD(model_config, FIELD(id, "id"), FIELD(version, "version"),
-              FIELD(created_at, "createdAt"), FIELD(updated_at, "updatedAt"),
-              FIELD(owner_id, "ownerId", .uses = stored),
-              FIELD(name, "name", .uses = in_create | in_patch | out | stored, .length_min = 1,
-                    .length_max = 100),
-              FIELD(provider, "provider", .uses = in_create | in_patch | out | stored,
-                    .length_min = 1, .length_max = 40),
-              FIELD(base_url, "baseUrl", .uses = in_create | in_patch | out | stored,
-                    .length_min = 8, .length_max = 2000),
-              FIELD(model, "model", .uses = in_create | in_patch | out | stored, .length_min = 1,
-                    .length_max = 200),
-              FIELD(api_key, "apiKey", .uses = in_create | in_patch | secret, .length_max = 1000),
-              FIELD(sealed_key, "sealedKey", .uses = stored | secret),
-              FIELD(key_hint, "keyHint", .uses = out | stored),
-              FIELD(context_window, "contextWindow", .uses = in_create | in_patch | out | stored,
-                    .min = 256, .max = 100'000'000),
-              FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored | nullable,
-                    .min = 1, .max = 10'000'000),
-              FIELD(params, "params", .uses = in_create | in_patch | out | stored),
-              FIELD(prices, "prices", .uses = in_create | in_patch | out | stored),
-              FIELD(capabilities, "capabilities", .uses = in_create | in_patch | out | stored),
-              FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
-              FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
+PARLEY_RECORD(
+    model_config, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
+    FIELD(updated_at, "updatedAt"), FIELD(owner_id, "ownerId", .uses = stored),
+    FIELD(name, "name", .uses = in_create | in_patch | out | stored, .length_min = 1,
+          .length_max = 100),
+    FIELD(provider, "provider", .uses = in_create | in_patch | out | stored, .length_min = 1,
+          .length_max = 40),
+    FIELD(base_url, "baseUrl", .uses = in_create | in_patch | out | stored, .length_min = 8,
+          .length_max = 2000),
+    FIELD(model, "model", .uses = in_create | in_patch | out | stored, .length_min = 1,
+          .length_max = 200),
+    FIELD(api_key, "apiKey", .uses = in_create | in_patch | secret, .length_max = 1000),
+    FIELD(sealed_key, "sealedKey", .uses = stored | secret),
+    FIELD(key_hint, "keyHint", .uses = out | stored),
+    FIELD(weight, "weight", .uses = in_create | in_patch | out | stored, .min = 0, .max = 1000),
+    FIELD(channels, "channels", .uses = in_create | in_patch | out | stored, .length_max = 8),
+    FIELD(channel_keys, "channelKeys", .uses = stored | secret),
+    FIELD(fallback_model_id, "fallbackModelId",
+          .uses = in_create | in_patch | out | stored | nullable),
+    FIELD(ca_certificates, "caCertificates", .uses = in_create | in_patch | stored, .length_min = 1,
+          .length_max = 65536),
+    FIELD(context_window, "contextWindow", .uses = in_create | in_patch | out | stored, .min = 256,
+          .max = 100'000'000),
+    FIELD(max_tokens, "maxTokens", .uses = in_create | in_patch | out | stored | nullable, .min = 1,
+          .max = 10'000'000),
+    FIELD(params, "params", .uses = in_create | in_patch | out | stored),
+    FIELD(prices, "prices", .uses = in_create | in_patch | out | stored),
+    FIELD(capabilities, "capabilities", .uses = in_create | in_patch | out | stored),
+    FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
+    FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 
-/// `system` and `hasApiKey` of api.md.
+/// `system`, `hasApiKey` and `hasCaCertificates` of api.md.
 void write_derived(json_writer& writer, const model_config& model);
 
 /// What a model's key is sealed with (base/sealing): moved to another row, owner or origin

@@ -26,6 +26,7 @@ reply_params merge(const reply_params& over, const reply_params& under) {
 
 void write_derived(json_writer& writer, const model_config& model) {
   writer.member("system", model.is_system()).member("hasApiKey", !model.sealed_key.empty());
+  writer.member("hasCaCertificates", model.ca_certificates.has_value());
 }
 
 std::vector<std::string> key_binding(const model_config& model, const std::string& origin) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/impl/model_channels.hpp"
 #include "base/money.hpp"
 #include "base/record_json.hpp"
 
@@ -63,7 +64,9 @@ expected<model_config> make_model(const patch_of<model_config>& wanted, const mo
   model.owner_is_admin = owner.is_admin;
   auto key = std::exchange(model.api_key, secret_text{});
   TRY(auto origin, tools.origin_of(model));
+  TRY_DONE(check_extras(model, wish));
   TRY_DONE(seal_key(model, key, origin, tools));
+  TRY_DONE(seal_channels(model, nullptr, tools));
   return model;
 }
 
@@ -82,6 +85,8 @@ expected<model_config> change_model_config(const model_config& present,
   auto old_origin = tools.origin_of(present);
   if (has_new_key || !old_origin || *old_origin != origin)
     TRY_DONE(seal_key(model, key, origin, tools));
+  TRY_DONE(check_extras(model, patch));
+  if (patch.has(&model_config::channels)) TRY_DONE(seal_channels(model, &present, tools));
   return model;
 }
 

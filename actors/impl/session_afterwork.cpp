@@ -34,6 +34,9 @@ void session_state::learn(const reply& over) {
   const auto& used = over.row.usage;
   if (!over.made || !over.made->rule.is_estimated || !used) return;
   if (used->source != usage_source::provider || used->prompt_tokens <= 0) return;
+  // A fallback has a tokenizer of its own.
+  const auto& source = over.row.answered_by;
+  if (source && source->model_id != over.made->model.id) return;
   self_->send(parts_.counting, learn_tokens{calibration_key_of(over.made->model),
                                             over.made->plan.sent, used->prompt_tokens});
 }

@@ -42,7 +42,7 @@ void session_state::compose(const std::shared_ptr<composition>& made, const comp
       .then(
           [this, made, then](const model_config& model) {
             made->model = model;
-            weigh(made, then);
+            find_fallback(made, then);
           },
           [made, then](const error& cause) {
             // The session's own model being gone is a state the user can mend, not a wrong id.
@@ -51,6 +51,20 @@ void session_state::compose(const std::shared_ptr<composition>& made, const comp
                                      "Please choose a model for this session."));
             then(cause);
           });
+}
+
+// A fallback that is gone, disabled or somebody else's is none.
+void session_state::find_fallback(const std::shared_ptr<composition>& made, const composed& then) {
+  made->fallback.reset();
+  auto wanted = made->model.fallback_model_id;
+  if (!wanted || *wanted == made->model.id) return weigh(made, then);
+  self_->request(parts_.parent, caf::infinite, find_model{*wanted})
+      .then(
+          [this, made, then](const model_config& model) {
+            made->fallback = model;
+            weigh(made, then);
+          },
+          [this, made, then](const error&) { weigh(made, then); });
 }
 
 void session_state::weigh(const std::shared_ptr<composition>& made, const composed& then) {
@@ -181,6 +195,10 @@ complete session_state::call_for(const composition& made,
   call.caller = parts_.owner;
   call.model = made.model;
   call.params = made.params;
+  if (made.fallback) {
+    auto params = merge(made.content.params, merge(header_.params, made.fallback->params));
+    call.fallback = fallback_model{*made.fallback, std::move(params)};
+  }
   prompt_message system{message_role::system, {}};
   if (header_.system_prompt) system.parts.emplace_back().text = *header_.system_prompt;
   if (const auto* summary = summary_in_use(); summary != nullptr && made.plan.parts.summary > 0)

@@ -26,6 +26,7 @@ struct reply_reader {
 struct composition {
   draft content;
   model_config model;
+  std::optional<model_config> fallback;
   reply_params params;  ///< the turn's, the session's, the model's
   token_rule rule;
   content_measure asked;
@@ -164,6 +165,7 @@ class session_state {
 
   // session_context.cpp: which messages a request has.
   void compose(const std::shared_ptr<composition>& made, const composed& then);
+  void find_fallback(const std::shared_ptr<composition>& made, const composed& then);
   void weigh(const std::shared_ptr<composition>& made, const composed& then);
   void calibrate(const std::shared_ptr<composition>& made, const composed& then);
   expected<void> plan(composition& made);

@@ -156,6 +156,7 @@ void session_state::on(const reply_delta& delta) {
   if (running == nullptr) return hear(delta);
   if (running->ending || running->at == reply::phase::finishing) return;
   if (!running->first_token) running->first_token = self_->clock().now();
+  if (delta.source) running->row.answered_by = delta.source;
   for (const auto& added : delta.deltas) {
     running->log.append(added.type, added.text);
     (added.type == part_type::reasoning ? running->reasoning : running->meter).append(added.text);

@@ -42,7 +42,8 @@ void check_crossing(caf::actor_system& system, const caf::message& sent,
 template <class T>
 void check_crossing(caf::actor_system& system) {
   constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory> ||
-                                 std::is_same_v<T, make_summary>;
+                                 std::is_same_v<T, make_summary> ||
+                                 std::is_same_v<T, meet_providers>;
   caf::message untouched;
   if constexpr (!std::is_empty_v<T> && !holds_handles) untouched = caf::make_message(T{});
   check_crossing(system, caf::make_message(filled<T>()), untouched);
@@ -75,6 +76,10 @@ TEST_CASE("all messages of SESSION cross the wire") {
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
   CHECK(check_table<reader_actor>() == 13);
+}
+
+TEST_CASE("all messages of PROVIDER cross the wire") {
+  CHECK(check_table<provider_actor>() == 6);
 }
 
 TEST_CASE("all messages of COUNTER cross the wire") {

@@ -126,6 +126,8 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
             if (script->fail_model) return script->fail_model;
             if (asked.purpose == model_purpose::summary && script->summary_model)
               return *script->summary_model;
+            if (script->fallback && asked.id == script->fallback->id) return *script->fallback;
+            if (asked.id == script->model.fallback_model_id) return make_error(errc::not_found);
             return script->model;
           },
           [=](const session_idle& farewell) { script->farewells.push_back(farewell); },
@@ -143,6 +145,9 @@ provider_actor::behavior_type run_provider(provider_actor::pointer self, session
   harden(self);
   return {[=](const complete& call) { script->calls.push_back(call); },
           [=](const cancel_call& end) { script->cancelled.push_back(end.call); },
+          [](const embed&) -> caf::result<embedded> { return make_error(errc::internal); },
+          [](const channel_changed&) {},
+          [](const meet_providers&) {},
           [](const fail_calls&) {}};
 }
 

@@ -34,6 +34,7 @@ struct session_script {
   // USER
   model_config model;
   std::optional<model_config> summary_model;
+  std::optional<model_config> fallback;  ///< found by its id
   error fail_model;
   bool holds_models = false;
   std::deque<answer<model_config>> held_models;

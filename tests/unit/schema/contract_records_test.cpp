@@ -21,6 +21,9 @@ std::string_view nested_name(field_use as) {
     return as == use::out ? "ReplyParams" : "NewReplyParams";
   if constexpr (std::is_same_v<T, model_capabilities>)
     return as == use::out ? "ModelCapabilities" : "NewModelCapabilities";
+  if constexpr (std::is_same_v<T, model_channel>)
+    return as == use::out ? "ModelChannel" : "NewModelChannel";
+  if constexpr (std::is_same_v<T, reply_source>) return "ReplySource";
   if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
   if constexpr (std::is_same_v<T, usage>) return "Usage";
   if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
@@ -216,6 +219,9 @@ TEST_CASE("the contract's schemas are the records' fields") {
   check.compare<model_config>("ModelPatch", use::in_patch);
   check.compare<model_capabilities>("ModelCapabilities", use::out);
   check.compare<model_capabilities>("NewModelCapabilities", use::in_create);
+  check.compare<model_channel>("ModelChannel", use::out);
+  check.compare<model_channel>("NewModelChannel", use::in_create);
+  check.compare<reply_source>("ReplySource", use::out);
   check.compare<reply_params>("ReplyParams", use::out);
   check.compare<reply_params>("NewReplyParams", use::in_create);
   check.compare<session>("Session", use::out);

@@ -1,0 +1,53 @@
+// What PROVIDER is made of, after the settings, and what may be stored for it.
+#include "providers/provider_actor.hpp"
+
+namespace parley::providers {
+
+expected<provider_services> make_provider_services(const settings& values,
+                                                   std::shared_ptr<const sealer> keys) {
+  address_policy for_admins;
+  for_admins.owner = model_owner::admin;
+  address_policy for_users;
+  for_users.ports = values.upstream_ports;
+  for (auto& text : values.upstream_allow) {
+    auto network = allowed_network::parse(text);
+    if (!network) return make_error(errc::invalid_input, "upstream_allow: \"" + text + "\"");
+    for_users.networks.push_back(*network);
+  }
+  auto milliseconds_of = [](std::chrono::seconds span) {
+    return static_cast<uint32_t>(std::chrono::milliseconds{span}.count());
+  };
+  provider_services services;
+  TRY(auto known, catalogue::load(values.providers_dir));
+  services.presets = std::make_shared<const catalogue>(std::move(known));
+  services.keys = std::move(keys);
+  services.admin_policy = std::make_shared<const address_policy>(std::move(for_admins));
+  services.user_policy = std::make_shared<const address_policy>(std::move(for_users));
+  services.limits.connect_ms = milliseconds_of(values.upstream_connect_s);
+  services.limits.first_byte_ms = milliseconds_of(values.upstream_first_byte_s);
+  services.limits.idle_ms = milliseconds_of(values.upstream_idle_s);
+  services.limits.calls_max = values.share_of_thread(values.upstream_calls_max);
+  services.reply.line_bytes_max = values.upstream_line_bytes_max;
+  services.reply.reply_bytes_max = values.reply_bytes_max;
+  services.tick_length = values.checkpoint_ms;
+  services.retries_max = static_cast<unsigned>(values.upstream_retries_max);
+  return services;
+}
+
+expected<std::string> check_model(const provider_services& services, const model_config& model) {
+  auto& policy = model.may_reach_private() ? services.admin_policy : services.user_policy;
+  auto url = upstream_url::parse(model.base_url, *policy);
+  auto is_known = services.presets->dialect_of(model.provider) != nullptr;
+  if (url && is_known) return url->origin();
+  error_detail detail;
+  detail.reason = url ? "provider_unknown" : detail_of(url.error()).reason;
+  std::string sentence = "There is no such provider.";
+  if (!is_known) detail.fields.push_back({"/provider", "known", "", sentence});
+  if (!url) {
+    sentence = sentence_of(url.error());
+    detail.fields.push_back({"/baseUrl", "allowed", "", sentence});
+  }
+  return make_error(errc::invalid_input, std::move(sentence), std::move(detail));
+}
+
+}  // namespace parley::providers
