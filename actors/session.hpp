@@ -26,7 +26,8 @@ using session_actor = caf::typed_actor<
     ask<change_session, session>,       // merge patch, stored
     ask<drop_session, done>,            // remove it with its messages, then end
     ask<preview_turn, turn_preview>,    // what a turn would send
-    ask<change_message, message>,       // pin it, or no longer
+    ask<change_message, message>,       // what its user notes on it
+    ask<drop_message, done>,            // with all that answers to it
     ask<get_summary, session_summary>,  // not_found if there is none
     ask<write_summary, session_summary>,  // the user's own
     ask<drop_summary, done>,              // back to the bare conversation

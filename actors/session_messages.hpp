@@ -155,12 +155,20 @@ struct turn_preview {
 };
 PARLEY_INSPECT(turn_preview, model, model_name, context, reply_tokens_max)
 
+/// A merge patch of what its user notes on a message.
 struct change_message {
   message_id id;
-  bool pinned = false;
+  patch_of<message> patch;
   int64_t if_version = 0;
 };
-PARLEY_INSPECT(change_message, id, pinned, if_version)
+PARLEY_INSPECT(change_message, id, patch, if_version)
+
+/// Removes a message and all that answers to it. Refused while a reply runs there.
+struct drop_message {
+  message_id id;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_message, id, if_version)
 
 struct get_summary {};
 PARLEY_INSPECT(get_summary)

@@ -151,15 +151,16 @@ struct page_sessions {
 };
 PARLEY_INSPECT(page_sessions, owner_id, page)
 
-/// Messages of a session: with `leaf` the path from it to the root, otherwise the whole tree; by
-/// order of making.
+/// Messages of a session: with `leaf` the path from it to the root, otherwise the whole tree; with
+/// `after` only what was made after that message. By order of making.
 struct page_messages {
   user_id owner_id;
   session_id session;
   page_request page;
   std::optional<message_id> leaf;
+  std::optional<message_id> after;
 };
-PARLEY_INSPECT(page_messages, owner_id, session, page, leaf)
+PARLEY_INSPECT(page_messages, owner_id, session, page, leaf, after)
 
 /// One message of the owner; `session` none stands for any of theirs. Of a running reply: what is
 /// checkpointed.

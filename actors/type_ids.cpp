@@ -96,7 +96,10 @@ void add(caf::actor_system_config& config, const char* name) {
   X(session_summary)            \
   X(stored_calibration)         \
   X(content_measure)            \
-  X(pin_message)                \
+  X(mark_message)               \
+  X(erase_messages)             \
+  X(drop_message)               \
+  X(drop_session_message)       \
   X(recount_messages)           \
   X(put_summary)                \
   X(erase_summary)              \

@@ -48,6 +48,7 @@ using user_actor = caf::typed_actor<
     ask<join_reply, reply_ticket>,         // SESSION answers
     ask<stop_turn, done>,                  // SESSION answers
     ask<change_session_message, message>,  // SESSION answers
+    ask<drop_session_message, done>,       // SESSION answers
     ask<preview_message, turn_preview>,    // SESSION answers
     ask<get_session_summary, session_summary>,    // SESSION answers
     ask<write_session_summary, session_summary>,  // SESSION answers

@@ -195,8 +195,9 @@ struct list_messages {
   session_id session;
   page_request page;
   std::optional<message_id> leaf;
+  std::optional<message_id> after;
 };
-PARLEY_INSPECT(list_messages, who, session, page, leaf)
+PARLEY_INSPECT(list_messages, who, session, page, leaf, after)
 
 struct get_message {
   caller who;
@@ -205,7 +206,8 @@ struct get_message {
 };
 PARLEY_INSPECT(get_message, who, session, id)
 
-/// A user's turn; without a session a new one is made in the same commit.
+/// A user's turn; without a session a new one is made in the same commit, unless it is about a
+/// message that there is: then its session is found.
 struct post_message {
   caller who;
   std::optional<session_id> session;
@@ -235,6 +237,13 @@ struct change_session_message {
   change_message change;
 };
 PARLEY_INSPECT(change_session_message, who, session, change)
+
+struct drop_session_message {
+  caller who;
+  session_id session;
+  drop_message drop;
+};
+PARLEY_INSPECT(drop_session_message, who, session, drop)
 
 /// What a turn would send; without a session: in a new one.
 struct preview_message {

@@ -23,6 +23,7 @@ reply_log::reply_log(reply_start start, const message& stored) : start_(std::mov
     parts_.back().text = *p.text;
     text_bytes_ += static_cast<int64_t>(p.text->size());
   }
+  if (stored.status == message_status::streaming) return;
   usage_ = stored.usage;
   finish(stored.status, stored.error);
 }

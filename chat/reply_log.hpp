@@ -14,7 +14,7 @@ namespace parley {
 class reply_log {
  public:
   explicit reply_log(reply_start start) : start_(std::move(start)) {}
-  /// The log of a stored reply, whole and ended.
+  /// The log of a stored reply: whole and ended, or one that goes on if its status is `streaming`.
   reply_log(reply_start start, const message& stored);
 
   /// Adds text; another type than that of the last part opens a new one. `text` is whole UTF-8.

@@ -45,6 +45,7 @@ std::vector<route> make_chat_routes(const row_maker& make) {
       read("/api/sessions/{id}/messages", member, get_messages),
       read("/api/sessions/{id}/messages/{messageId}", member, get_message),
       make.write(method::patch, "/api/sessions/{id}/messages/{messageId}", member, patch_message),
+      erase("/api/sessions/{id}/messages/{messageId}", member, delete_message),
       read("/api/sessions/{id}/summary", member, get_summary),
       make.write(method::put, "/api/sessions/{id}/summary", member, put_summary),
       erase("/api/sessions/{id}/summary", member, delete_summary),
@@ -59,6 +60,8 @@ std::vector<route> make_chat_routes(const row_maker& make) {
 
       make.json(method::post, "/api/chat/stream", member, rate_class::chat, post_turn),
       read("/api/chat/stream/{messageId}", member, follow_turn),
+      make.json(method::post, "/api/chat/regenerate", member, rate_class::chat, post_again),
+      make.json(method::post, "/api/chat/continue", member, rate_class::chat, post_more),
       make.write(method::post, "/api/chat/stop", member, stop_turn),
       make.json(method::post, "/api/chat/preview", member, rate_class::chat, preview_turn),
       make.json(method::post, "/api/tokens/count", member, rate_class::chat, post_count),

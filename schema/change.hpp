@@ -105,13 +105,23 @@ struct finish_message {
 };
 PARLEY_INSPECT(finish_message, entry)
 
-struct pin_message {
+/// What its user notes on a message; the rest of it stays.
+struct mark_message {
   session_id session;
   message_id id;
   bool pinned = false;
+  std::optional<message_rating> rating;
+  json_text metadata;
   instant updated_at;
 };
-PARLEY_INSPECT(pin_message, session, id, pinned, updated_at)
+PARLEY_INSPECT(mark_message, session, id, pinned, rating, metadata, updated_at)
+
+/// The message with all that answers to it.
+struct erase_messages {
+  session_id session;
+  message_id root;
+};
+PARLEY_INSPECT(erase_messages, session, root)
 
 /// Messages counted anew, in another vocabulary. Those that are gone are no fault.
 struct recount_messages {
@@ -162,7 +172,7 @@ using change =
     caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
                  put_user_settings, put_system_settings, create_model, update_model, erase_model,
                  create_session, update_session, erase_session, create_message, finish_message,
-                 remember_key, pin_message, recount_messages, put_summary, erase_summary,
-                 put_calibration>;
+                 remember_key, mark_message, erase_messages, recount_messages, put_summary,
+                 erase_summary, put_calibration>;
 
 }  // namespace parley

@@ -192,6 +192,18 @@ struct message_error {
 PARLEY_RECORD(message_error, FIELD(code, "code"), FIELD(reason, "reason"),
               FIELD(message, "message"))
 
+/// The place among the messages that answer to the same one, from 0 in the order of their making.
+struct message_siblings {
+  int64_t index = 0;
+  int64_t count = 1;
+};
+PARLEY_RECORD(message_siblings, FIELD(index, "index"), FIELD(count, "count"))
+
+enum class message_rating : uint8_t { up = 1, down };
+constexpr std::array<std::string_view, 2> names_of(message_rating) {
+  return {"up", "down"};
+}
+
 struct message {
   message_id id;
   int64_t version = 1;
@@ -199,6 +211,7 @@ struct message {
   instant updated_at;
   parley::session_id session_id;
   std::optional<message_id> parent_id;
+  message_siblings siblings;  ///< only READER knows
   message_role role = message_role::user;
   std::vector<part> parts;
   message_status status = message_status::complete;
@@ -211,16 +224,20 @@ struct message {
   std::optional<context_used> context;
   std::optional<message_error> error;
   bool pinned = false;  ///< always sent, however old
+  std::optional<message_rating> rating;
+  json_text metadata;
   content_measure measure;
 };
 PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
               FIELD(updated_at, "updatedAt"), FIELD(session_id, "sessionId"),
-              FIELD(parent_id, "parentId", .uses = out | stored | nullable), FIELD(role, "role"),
-              FIELD(parts, "parts"), FIELD(status, "status"),
-              FIELD(model_id, "modelId", .uses = out | stored | nullable),
+              FIELD(parent_id, "parentId", .uses = out | stored | nullable),
+              FIELD(siblings, "siblings", .uses = out), FIELD(role, "role"), FIELD(parts, "parts"),
+              FIELD(status, "status"), FIELD(model_id, "modelId", .uses = out | stored | nullable),
               FIELD(model_name, "modelName"), FIELD(usage, "usage"), FIELD(tokens, "tokens"),
               FIELD(timing, "timing"), FIELD(answered_by, "answeredBy"), FIELD(context, "context"),
               FIELD(error, "error"), FIELD(pinned, "pinned", .uses = in_patch | out | stored),
+              FIELD(rating, "rating", .uses = in_patch | out | stored),
+              FIELD(metadata, "metadata", .uses = in_patch | out | stored, .length_max = 4096),
               FIELD(measure, "measure", .uses = stored))
 
 /// `content` of api.md.
@@ -237,13 +254,20 @@ struct message_header {
 };
 PARLEY_INSPECT(message_header, id, parent_id, role, status, is_pinned, measure)
 
-/// A message not stored yet.
+/// What a turn adds to the tree: a message and its reply, another reply, or more of a reply.
+enum class turn_kind : uint8_t { say = 1, again, go_on };
+
+/// A turn not stored yet.
 struct draft {
   std::vector<part> parts;
+  /// Of `say`: not given stands for the end of the branch shown, none for no parent at all.
   std::optional<message_id> parent_id;
   std::optional<parley::model_id> model_id;
   reply_params params;
+  turn_kind kind = turn_kind::say;
+  /// Of `again` the reply, or the message to be answered; of `go_on` the reply.
+  message_id target;
 };
-PARLEY_INSPECT(draft, parts, parent_id, model_id, params)
+PARLEY_INSPECT(draft, parts, parent_id, model_id, params, kind, target)
 
 }  // namespace parley

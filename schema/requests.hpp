@@ -94,6 +94,18 @@ PARLEY_RECORD(chat_body, FIELD(session_id, "sessionId", .uses = in_create),
               FIELD(params, "params", .uses = in_create),
               FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
 
+/// Another reply in place of one, or more of one that ended early.
+struct again_body {
+  parley::message_id message_id;
+  std::optional<parley::model_id> model_id;
+  reply_params params;
+  bool stop_on_disconnect = false;
+};
+PARLEY_RECORD(again_body, FIELD(message_id, "messageId", .uses = in_create | required),
+              FIELD(model_id, "modelId", .uses = in_create),
+              FIELD(params, "params", .uses = in_create),
+              FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
+
 /// A summary that a user has written or corrected.
 struct summary_body {
   std::string text;

@@ -38,6 +38,14 @@ constexpr int parameter_of(std::string_view column) {
   return found;
 }
 
+/// How many columns a record has.
+template <record Record>
+constexpr int stored_count() {
+  int count = 0;
+  each_stored<Record>([&](const auto&) { ++count; });
+  return count;
+}
+
 /// What a query shows in place of a column.
 struct shown_instead {
   std::string_view column;

@@ -15,18 +15,14 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
                                          session_parts parts) {
   self->state.begin(std::move(parts));
   return {
-      handle_moving<start_turn>(self), handle<follow_reply>(self),
-      handle<grant_credit>(self),      handle<leave_reply>(self),
-      handle<stop_reply>(self),        handle<change_session>(self),
-      handle<drop_session>(self),      handle<preview_turn>(self),
-      handle<change_message>(self),    handle<get_summary>(self),
-      handle<write_summary>(self),     handle<drop_summary>(self),
-      handle<make_summary>(self),      handle<session_work>(self),
-      handle<end_streams>(self),       handle<reply_delta>(self),
-      handle<reply_finished>(self),    handle<reply_failed>(self),
-      handle<reply_tick>(self),        handle<checkpoint_lost>(self),
-      handle<idle_check>(self),        handle<rest>(self),
-      handle<sleep_now>(self),
+      handle_moving<start_turn>(self), handle<follow_reply>(self), handle<grant_credit>(self),
+      handle<leave_reply>(self),       handle<stop_reply>(self),   handle<change_session>(self),
+      handle<drop_session>(self),      handle<preview_turn>(self), handle<change_message>(self),
+      handle<drop_message>(self),      handle<get_summary>(self),  handle<write_summary>(self),
+      handle<drop_summary>(self),      handle<make_summary>(self), handle<session_work>(self),
+      handle<end_streams>(self),       handle<reply_delta>(self),  handle<reply_finished>(self),
+      handle<reply_failed>(self),      handle<reply_tick>(self),   handle<checkpoint_lost>(self),
+      handle<idle_check>(self),        handle<rest>(self),         handle<sleep_now>(self),
   };
 }
 

@@ -1,5 +1,5 @@
 // What follows a turn and delays none: learning from its usage, counting what was only guessed, and
-// the summary of what was dropped (session_summary.cpp). Also pinning.
+// the summary of what was dropped (session_summary.cpp).
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
 
@@ -30,8 +30,8 @@ void session_state::on(const session_work&) {
 
 // -- Learning -----------------------------------------------------------------------------------
 
-void session_state::learn(const reply& over) {
-  const auto& used = over.row.usage;
+// From what this call alone has used.
+void session_state::learn(const reply& over, const std::optional<usage>& used) {
   if (!over.made || !over.made->rule.is_estimated || !used) return;
   if (used->source != usage_source::provider || used->prompt_tokens <= 0) return;
   // A fallback has a tokenizer of its own.
@@ -98,48 +98,6 @@ void session_state::take_measures(const message_list& rows,
               is_counting_ = false;
               log_warning("session.recount_failed", {{"session", parts_.id}, {"error", cause}});
             });
-}
-
-// -- Pinning ------------------------------------------------------------------------------------
-
-caf::result<message> session_state::on(const change_message& change) {
-  ++seen_;
-  last_used_ = self_->clock().now();
-  if (is_absent() || is_fresh_) return refuse_absent();
-  auto* header = header_of(change.id);
-  if (header == nullptr) return make_error(errc::not_found);
-  if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
-  if (header->status == message_status::streaming)
-    return make_error(errc::conflict, "reply_running", "This reply is still being written.");
-  auto pinned = std::count_if(messages_.begin(), messages_.end(),
-                              [](const message_header& known) { return known.is_pinned; });
-  if (change.pinned && !header->is_pinned &&
-      static_cast<size_t>(pinned) >= parts_.limits.pinned_max)
-    return make_error(errc::quota_exceeded, "pinned_max", "No more messages can be pinned here.");
-  auto held = answers_.hold<message>(self_);
-  auto fail = [this, key = held.first](const error& cause) { answers_.fail<message>(key, cause); };
-  self_->request(parts_.reader, caf::infinite, read_message{parts_.owner, parts_.id, change.id})
-      .then(
-          [this, key = held.first, change, fail](const message& row) {
-            if (change.if_version != 0 && change.if_version != row.version)
-              return fail(make_error(errc::conflict, "version_mismatch",
-                                     "The message was changed meanwhile."));
-            auto changed = row;
-            changed.pinned = change.pinned;
-            changed.updated_at = parts_.clock->now();
-            ++changed.version;
-            pin_message stored{parts_.id, change.id, change.pinned, changed.updated_at};
-            self_->request(parts_.storage, caf::infinite, commit{{stored}})
-                .then(
-                    [this, key, changed](const done&) {
-                      for (auto& known : messages_)
-                        if (known.id == changed.id) known.is_pinned = changed.pinned;
-                      answers_.deliver<message>(key, changed);
-                    },
-                    fail);
-          },
-          fail);
-  return held.second;
 }
 
 }  // namespace parley

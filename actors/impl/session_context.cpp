@@ -34,6 +34,14 @@ std::optional<message_id> composition::begin() const {
   return path[plan.begin];
 }
 
+void composition::name_newest(message_id id) {
+  path.back() = id;
+  for (auto& span : used.spans) {
+    if (span.first.is_none()) span.first = id;
+    if (span.last.is_none()) span.last = id;
+  }
+}
+
 // The model, then the new message's measure, then what is known of the model's tokenizer. Short
 // texts for a public vocabulary take one step.
 void session_state::compose(const std::shared_ptr<composition>& made, const composed& then) {
@@ -219,9 +227,8 @@ caf::result<turn_preview> session_state::on(const preview_turn& wanted) {
   if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
   auto made = std::make_shared<composition>();
   made->content = wanted.content;
-  if (!made->content.parent_id) made->content.parent_id = header_.active_leaf_id;
-  if (made->content.parent_id && header_of(*made->content.parent_id) == nullptr)
-    return make_error(errc::not_found);
+  TRY_DONE(place_of(made->content));
+  made->content.parent_id = parent_of(made->content);
   auto held = answers_.hold<turn_preview>(self_);
   compose(made, [this, made, key = held.first](const error& fault) {
     // One that is only looked at is not kept.

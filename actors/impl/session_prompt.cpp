@@ -56,6 +56,9 @@ void session_state::prepare(reply& running) {
     const auto& made = *entry->made;
     entry->meter = parts_.counter->meter(made.rule.vocabulary);
     entry->reasoning = parts_.counter->meter(made.rule.vocabulary);
+    for (const auto& known : entry->row.parts)
+      (known.type == part_type::reasoning ? entry->reasoning : entry->meter)
+          .append(known.text.value_or(""));
     entry->row.context = made.used;
     read_window(*entry);
   });
@@ -83,6 +86,7 @@ void session_state::fill_rows(reply& running, message& asked, session& header) c
   auto now = parts_.clock->now();
   const auto& start = running.log.start();
   const auto& made = *running.made;
+  auto kind = made.content.kind;
   asked.id = start.user_message_id;
   asked.created_at = asked.updated_at = now;
   asked.session_id = parts_.id;
@@ -93,12 +97,18 @@ void session_state::fill_rows(reply& running, message& asked, session& header) c
   asked.tokens = tokens_of(made.asked, made.rule);
 
   auto& row = running.row;
-  row.id = start.message_id;
-  row.created_at = row.updated_at = now;
-  row.session_id = parts_.id;
-  row.parent_id = asked.id;
-  row.role = message_role::assistant;
+  if (kind == turn_kind::go_on) {
+    ++row.version;
+  } else {
+    row.id = start.message_id;
+    row.created_at = now;
+    row.session_id = parts_.id;
+    row.parent_id = start.user_message_id;
+    row.role = message_role::assistant;
+  }
+  row.updated_at = now;
   row.status = message_status::streaming;
+  row.error.reset();
   row.model_id = made.model.id;
   row.model_name = made.model.name;
   row.tokens.vocabulary = asked.tokens.vocabulary;
@@ -107,11 +117,11 @@ void session_state::fill_rows(reply& running, message& asked, session& header) c
   header = header_;
   header.updated_at = now;
   header.last_message_at = now;
-  header.message_count += 2;
+  header.message_count += kind == turn_kind::say ? 2 : kind == turn_kind::again ? 1 : 0;
   header.active_leaf_id = row.id;
   header.context_begin = made.begin();
   if (!header.model_id) header.model_id = made.model.id;
-  if (header.title.empty()) header.title = title_from(asked.parts);
+  if (header.title.empty() && kind == turn_kind::say) header.title = title_from(asked.parts);
   if (!is_fresh_) ++header.version;
 }
 
@@ -119,19 +129,19 @@ void session_state::fill_rows(reply& running, message& asked, session& header) c
 void session_state::dispatch(reply& running, const std::vector<message>& history) {
   auto& made = *running.made;
   auto start = running.log.start();
-  made.path.back() = start.user_message_id;
-  for (auto& span : running.row.context->spans) {
-    if (span.first.is_none()) span.first = start.user_message_id;
-    if (span.last.is_none()) span.last = start.user_message_id;
-  }
+  auto kind = made.content.kind;
+  made.name_newest(kind == turn_kind::go_on ? start.message_id : start.user_message_id);
+  running.row.context = made.used;
   message asked;
   session header;
   fill_rows(running, asked, header);
   start.model_id = made.model.id;
   start.context = *running.row.context;
-  running.log = reply_log{start};
+  running.log = reply_log{start, running.row};
+  running.begun_at = running.log.text_bytes();
+  if (kind == turn_kind::go_on) running.checkpointed = running.log.position();
   auto call = call_for(made, history);
-  made.content.parts.clear();
+  if (kind == turn_kind::say) made.content.parts.clear();
   vocabulary_ = made.rule.vocabulary;
 
   commit stored;
@@ -139,8 +149,11 @@ void session_state::dispatch(reply& running, const std::vector<message>& history
     stored.changes.emplace_back(create_session{header});
   else
     stored.changes.emplace_back(update_session{header});
-  stored.changes.emplace_back(create_message{asked});
-  stored.changes.emplace_back(create_message{running.row});
+  if (kind == turn_kind::say) stored.changes.emplace_back(create_message{asked});
+  if (kind == turn_kind::go_on)
+    stored.changes.emplace_back(finish_message{running.row});
+  else
+    stored.changes.emplace_back(create_message{running.row});
   if (running.key) {
     auto once = remembered({parts_.owner, *running.key}, asked.created_at);
     once.session = parts_.id;
@@ -164,7 +177,8 @@ void session_state::dispatch(reply& running, const std::vector<message>& history
 // names. The first failure is shown if that cannot be.
 bool session_state::is_retried(reply& running, const error& cause) {
   auto limit = limit_in(cause);
-  if (!limit || running.refused || running.log.text_bytes() > 0 || running.ending) return false;
+  if (!limit || running.refused || running.log.text_bytes() > running.begun_at || running.ending)
+    return false;
   if (running.at != reply::phase::storing && running.at != reply::phase::streaming) return false;
   release_call(running);
   running.refused = *limit;
@@ -175,8 +189,11 @@ bool session_state::is_retried(reply& running, const error& cause) {
 
 void session_state::try_again(reply& running) {
   auto made = std::make_shared<composition>(*running.made);
-  made->is_stored = true;
-  made->content.parent_id = running.log.start().user_message_id;
+  auto goes_on = made->content.kind == turn_kind::go_on;
+  if (!goes_on) {
+    made->is_stored = true;
+    made->content.parent_id = running.log.start().user_message_id;
+  }
   auto window = static_cast<int64_t>(made->model.context_window);
   if (*running.refused > 0) {
     window = std::min(window, *running.refused);
@@ -192,6 +209,7 @@ void session_state::try_again(reply& running) {
                                    "The conversation is too long for the model."));
   };
   if (!plan(*made)) return fail();
+  if (goes_on) made->name_newest(running.id());
   running.made = made;
   running.row.context = made->used;
   running.row.context->refused_tokens = running.refused;

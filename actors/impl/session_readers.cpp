@@ -14,6 +14,9 @@ caf::result<reply_ticket> session_state::on(const follow_reply& join) {
   auto* known = find(join.message);
   if (known == nullptr) {
     load_reply(join.message, join.follow, std::move(asker));
+  } else if (!known->is_shown() && header_of(join.message) != nullptr) {
+    known->askers.push_back(std::move(asker));  // it goes on, as soon as that is stored
+    known->readers.push_back({join.follow, join.follow.after});
   } else if (!known->is_shown()) {
     asker.fail(make_error(errc::not_found));  // nobody has been told of it yet
   } else {

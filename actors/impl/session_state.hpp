@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <unordered_set>
 
 #include "actors/impl/session_actor.hpp"
 #include "chat/context.hpp"
@@ -39,6 +40,8 @@ struct composition {
 
   /// Where the end that is sent begins.
   std::optional<message_id> begin() const;
+  /// What the message that is answered is called, once that is known.
+  void name_newest(message_id id);
 };
 using composed = std::function<void(const error& fault)>;
 
@@ -86,6 +89,8 @@ struct reply {
   phase at = phase::preparing;
   message row;                        ///< as stored; its parts are filled when the reply is over
   std::shared_ptr<composition> made;  ///< shared with what composes it, until it is done
+  std::optional<usage> before;        ///< of a reply that goes on: what it had used
+  int64_t begun_at = 0;               ///< bytes of text that it had
   std::optional<int64_t> refused;     ///< the provider found it too long: the limit named, or 0
   std::optional<request_key> key;
   std::vector<answer<reply_ticket>> askers;
@@ -118,6 +123,7 @@ class session_state {
   caf::result<session> on(const change_session& change);
   caf::result<turn_preview> on(const preview_turn& wanted);
   caf::result<message> on(const change_message& change);
+  caf::result<done> on(const drop_message& drop);
   caf::result<session_summary> on(const get_summary& question);
   caf::result<session_summary> on(const write_summary& given);
   caf::result<done> on(const parley::drop_summary& drop);
@@ -163,6 +169,20 @@ class session_state {
   void store_unsaved();
   void drop_unsaved();
 
+  // session_tree.cpp: where a turn joins the tree, and what is done to its messages.
+  std::optional<message_id> parent_of(const draft& content) const;
+  expected<reply_start> place_of(const draft& content) const;
+  expected<reply_start> place_again(const draft& content) const;
+  expected<reply_start> place_more(const draft& content) const;
+  void reopen(message_id id);
+  void let_go(message_id id, const error& cause);
+  void mark(const message& changed, answer<message> asker);
+  std::unordered_set<message_id> subtree_of(message_id root) const;
+  expected<void> check_drop(const std::unordered_set<message_id>& gone) const;
+  void store_drop(uint64_t held, message_id root);
+  session without(const std::unordered_set<message_id>& gone, message_id root) const;
+  void forget(const std::unordered_set<message_id>& gone);
+
   // session_context.cpp: which messages a request has.
   void compose(const std::shared_ptr<composition>& made, const composed& then);
   void find_fallback(const std::shared_ptr<composition>& made, const composed& then);
@@ -188,7 +208,7 @@ class session_state {
   // session_afterwork.cpp, session_summary.cpp: what follows a turn and delays none.
   void recount();
   void take_measures(const message_list& rows, const std::vector<content_measure>& measures);
-  void learn(const reply& over);
+  void learn(const reply& over, const std::optional<usage>& used);
   /// What a summary does not cover yet, and whether it goes on from the one there is.
   struct summary_task {
     std::vector<const message_header*> covered;

@@ -4,21 +4,37 @@
 
 namespace parley {
 
+namespace {
+
+// Of both calls of a reply that went on.
+usage sum_of(const usage& before, const usage& now) {
+  auto sum = now;
+  sum.prompt_tokens += before.prompt_tokens;
+  sum.completion_tokens += before.completion_tokens;
+  auto add = [](std::optional<int64_t>& to, const std::optional<int64_t>& more) {
+    if (more) to = to.value_or(0) + *more;
+  };
+  add(sum.reasoning_tokens, before.reasoning_tokens);
+  add(sum.cached_tokens, before.cached_tokens);
+  sum.source = std::max(before.source, now.source);
+  return sum;
+}
+
+}  // namespace
+
 caf::result<reply_ticket> session_state::on(start_turn&& turn) {
   ++seen_;
   last_used_ = self_->clock().now();
   drop_old_replies();
   if (auto* twin = turn.key ? known_with(*turn.key) : nullptr) return join_twin(*twin, turn);
-  if (auto checked = check_turn(turn); !checked) {
+  auto checked = check_turn(turn);
+  auto start = checked ? place_of(turn.content) : expected<reply_start>{checked.error()};
+  if (!start) {
     self_->send(parts_.parent, turn_ended{parts_.id});
-    return std::move(checked.error());
+    return std::move(start.error());
   }
-  reply_start start;
-  start.session_id = parts_.id;
-  start.user_message_id = message_id::make();
-  start.message_id = message_id::make();
   auto promise = self_->make_response_promise<reply_ticket>();
-  auto running = std::make_unique<reply>(start, *parts_.counter);
+  auto running = std::make_unique<reply>(*start, *parts_.counter);
   running->askers.emplace_back(promise);
   running->made = std::make_shared<composition>();
   running->made->content = std::move(turn.content);
@@ -26,11 +42,20 @@ caf::result<reply_ticket> session_state::on(start_turn&& turn) {
   running->provider = turn.provider;
   running->started = last_used_;
   if (turn.follow) running->readers.push_back({*turn.follow, turn.follow->after});
-  auto& parent = running->made->content.parent_id;
-  if (!parent) parent = header_.active_leaf_id;
+  auto& content = running->made->content;
+  if (content.kind == turn_kind::go_on)
+    let_go(start->message_id, make_error(errc::unavailable, "reply_goes_on", "The reply goes on."));
+  else if (content.kind == turn_kind::again)
+    content.parent_id = start->user_message_id;
+  else
+    content.parent_id = parent_of(content);
+  running->made->is_stored = content.kind == turn_kind::again;
   replies_.push_back(std::move(running));
   schedule_check();
-  prepare(*replies_.back());
+  if (content.kind == turn_kind::go_on)
+    reopen(start->message_id);
+  else
+    prepare(*replies_.back());
   return promise;
 }
 
@@ -80,18 +105,22 @@ expected<void> session_state::check_turn(const start_turn& turn) {
   }
   if (messages_.size() + 2 > parts_.limits.messages_max)
     return make_error(errc::quota_exceeded, "messages_max", "This session is full.");
-  if (turn.content.parent_id && header_of(*turn.content.parent_id) == nullptr)
-    return make_error(errc::not_found);
   if (turn.follow) return check_reader();
   return {};
 }
 
 void session_state::on_stored(reply& running, const message& asked) {
   is_fresh_ = false;
-  messages_.push_back({asked.id, asked.parent_id.value_or(message_id{}), message_role::user,
-                       message_status::complete, asked.pinned, asked.measure});
-  messages_.push_back(
-      {running.id(), asked.id, message_role::assistant, message_status::streaming, false, {}});
+  const auto& row = running.row;
+  auto kind = running.made->content.kind;
+  if (kind == turn_kind::say)
+    messages_.push_back({asked.id, asked.parent_id.value_or(message_id{}), message_role::user,
+                         message_status::complete, asked.pinned, asked.measure});
+  if (kind == turn_kind::go_on)
+    note_row(row);
+  else
+    messages_.push_back({row.id, row.parent_id.value_or(message_id{}), row.role, row.status,
+                         row.pinned, row.measure});
   tell_weight();
   running.at = reply::phase::streaming;
   show(running);
@@ -262,11 +291,15 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   row.tokens.vocabulary = to_string(counted.vocabulary);
   row.tokens.estimated = is_estimated(rule, sum);
   auto end = self_->clock().now();
-  row.timing = reply_timing{elapsed(running.first_token.value_or(end)), elapsed(end)};
-  row.usage = ending.used;
-  if (row.usage) return;
+  auto had = row.timing.value_or(reply_timing{elapsed(running.first_token.value_or(end)), 0});
+  row.timing = reply_timing{had.first_token_ms, had.total_ms + elapsed(end)};
+  if (ending.used) {
+    row.usage = running.before ? sum_of(*running.before, *ending.used) : *ending.used;
+    return;
+  }
   usage counted_usage;
   counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
+  if (running.before) counted_usage.prompt_tokens += running.before->prompt_tokens;
   auto thought = sum_of(running.reasoning.measure());
   if (thought.messages > 0) counted_usage.reasoning_tokens = content_tokens(rule, thought);
   counted_usage.completion_tokens = content_tokens(rule, sum + thought);
@@ -314,7 +347,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
       stopper.deliver(done{});
   }
   serve(running);
-  learn(running);
+  learn(running, ending.used);
   last_ = std::exchange(running.made, {});
   last_provider_ = running.provider;
   self_->send(self_, session_work{});

@@ -138,6 +138,7 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<join_reply>(self),
           handle<stop_turn>(self),
           handle<change_session_message>(self),
+          handle<drop_session_message>(self),
           handle<preview_message>(self),
           handle<get_session_summary>(self),
           handle<write_session_summary>(self),

@@ -10,6 +10,13 @@ caf::result<message> user_state::on(const change_session_message& asked) {
   return self->delegate(entry->holder, asked.change);
 }
 
+caf::result<done> user_state::on(const drop_session_message& asked) {
+  TRY_DONE(check_caller(asked.who));
+  TRY(auto* entry, reach(asked.session));
+  ++entry->sent;
+  return self->delegate(entry->holder, asked.drop);
+}
+
 // A session that is only looked at is spawned without being stored, and sleeps right after.
 caf::result<turn_preview> user_state::on(const preview_message& asked) {
   TRY_DONE(check_caller(asked.who));

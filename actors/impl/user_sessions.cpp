@@ -166,7 +166,8 @@ caf::result<done> user_state::on(const remove_session& message) {
 
 caf::result<page_of<message>> user_state::on(const list_messages& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts->reader, page_messages{id, asked.session, asked.page, asked.leaf});
+  return self->delegate(parts->reader,
+                        page_messages{id, asked.session, asked.page, asked.leaf, asked.after});
 }
 
 caf::result<message> user_state::on(const get_message& asked) {
@@ -194,7 +195,7 @@ void user_state::start_again(uint64_t key, const std::shared_ptr<post_message>& 
 void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked) {
   auto fail = [&](error cause) { answers.fail<reply_ticket>(key, std::move(cause)); };
   auto& turn = asked->turn;
-  if (turn.key && !asked->session) {
+  if (turn.key && !asked->session && turn.content.kind == turn_kind::say) {
     // The same request again while the first one is being stored: its SESSION knows the key.
     if (auto found = first_turns.find(key_name(*turn.key)); found != first_turns.end()) {
       if (found->second.body_sha256 != turn.key->body_sha256) return fail(key_mismatch());
@@ -210,8 +211,22 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
     return fail(make_error(errc::rate_limited, "Too many replies are running at once.", detail));
   }
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
+  if (turn.content.kind != turn_kind::say) return start_where_it_is(key, asked);
   if (session_count >= parts->limits.sessions_max) return fail(too_many_sessions());
   start_first(key, asked);
+}
+
+void user_state::start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked) {
+  self->request(parts->reader, caf::infinite, read_message{id, {}, asked->turn.content.target})
+      .then(
+          [this, key, asked](const message& target) {
+            asked->session = target.session_id;
+            if (auto admitted = check_caller(asked->who); !admitted)
+              answers.fail<reply_ticket>(key, std::move(admitted.error()));
+            else
+              start(key, asked);
+          },
+          [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
 }
 
 void user_state::start_in(uint64_t key, session_id target, start_turn turn) {

@@ -65,6 +65,7 @@ struct user_state {
 
   // user_conversation.cpp
   caf::result<message> on(const change_session_message& asked);
+  caf::result<done> on(const drop_session_message& asked);
   caf::result<turn_preview> on(const preview_message& asked);
   caf::result<session_summary> on(const get_session_summary& asked);
   caf::result<session_summary> on(const write_session_summary& asked);
@@ -162,6 +163,7 @@ struct user_state {
   void make_session(uint64_t key, const add_session& asked);
   void start(uint64_t key, const std::shared_ptr<post_message>& asked);
   void start_again(uint64_t key, const std::shared_ptr<post_message>& asked);
+  void start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked);
   void start_in(uint64_t key, session_id target, start_turn turn);
   void start_first(uint64_t key, const std::shared_ptr<post_message>& asked);
   void repeat(uint64_t key, const post_message& asked, const remember_key& made);

@@ -54,18 +54,28 @@ expected<std::vector<part>> parts_of(chat_body& body, size_t bytes_max) {
   return parts;
 }
 
-}  // namespace
+// What a body says: a `parentId` of null begins the conversation anew, beside what there is.
+expected<draft> draft_of(patch_of<chat_body>& body, size_t bytes_max) {
+  auto& value = body.value;
+  draft content;
+  TRY(content.parts, parts_of(value, bytes_max));
+  if (value.parent_id && !value.session_id)
+    return field_error("/parentId", "needs_session", "Needs the sessionId of that message.");
+  content.parent_id = value.parent_id;
+  if (body.has(&chat_body::parent_id) && !value.parent_id) content.parent_id = message_id{};
+  content.model_id = value.model_id;
+  content.params = value.params;
+  return content;
+}
 
-expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
+// However it began, a turn is answered in the form its request asks for.
+expected<void> begin_turn(edge& at, exchange& x, const parsed_request& request,
+                          std::pair<post_message, bool> turn_and_stops) {
   if (at.status().is_draining)
     return make_error(errc::unavailable, "draining", "The server is stopping.");
-  TRY(auto body, read_body<chat_body>(request, use::in_create));
-  post_message message;
+  auto& [message, stops_on_leave] = turn_and_stops;
   message.who = x.who;
-  message.session = body.value.session_id;
   auto& turn = message.turn;
-  TRY(auto parts, parts_of(body.value, at.values().message_bytes_max));
-  turn.content = {std::move(parts), body.value.parent_id, body.value.model_id, body.value.params};
   TRY(auto key, at.read_key(x, request));
   turn.key = std::move(key);
   turn.provider = at.provider();
@@ -74,10 +84,38 @@ expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
     x.form = reply_form::accepted;
   else if (accept.find("application/json") != std::string::npos)
     x.form = reply_form::message;
-  if (x.form != reply_form::accepted)
-    turn.follow = at.make_follower(x, 0, body.value.stop_on_disconnect);
+  if (x.form != reply_form::accepted) turn.follow = at.make_follower(x, 0, stops_on_leave);
   at.ask_for_reply(x, std::move(message));
   return {};
+}
+
+expected<void> begin_again(edge& at, exchange& x, const parsed_request& request, turn_kind kind) {
+  TRY(auto body, read_body<again_body>(request, use::in_create));
+  post_message message;
+  auto& content = message.turn.content;
+  content.kind = kind;
+  content.target = body.value.message_id;
+  content.model_id = body.value.model_id;
+  content.params = body.value.params;
+  return begin_turn(at, x, request, {std::move(message), body.value.stop_on_disconnect});
+}
+
+}  // namespace
+
+expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto body, read_body<chat_body>(request, use::in_create));
+  post_message message;
+  message.session = body.value.session_id;
+  TRY(message.turn.content, draft_of(body, at.values().message_bytes_max));
+  return begin_turn(at, x, request, {std::move(message), body.value.stop_on_disconnect});
+}
+
+expected<void> post_again(edge& at, exchange& x, const parsed_request& request) {
+  return begin_again(at, x, request, turn_kind::again);
+}
+
+expected<void> post_more(edge& at, exchange& x, const parsed_request& request) {
+  return begin_again(at, x, request, turn_kind::go_on);
 }
 
 expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request) {
@@ -108,9 +146,8 @@ expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request) {
 // What a turn of this body would send; the body is that of a turn.
 expected<void> preview_turn(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<chat_body>(request, use::in_create));
-  TRY(auto parts, parts_of(body.value, at.values().message_bytes_max));
   preview_message asked{x.who, body.value.session_id, {}};
-  asked.content = {std::move(parts), body.value.parent_id, body.value.model_id, body.value.params};
+  TRY(asked.content, draft_of(body, at.values().message_bytes_max));
   at.ask_user<turn_preview>(x, std::move(asked), [](const turn_preview& shown) {
     std::string text;
     json_writer json{text};

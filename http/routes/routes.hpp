@@ -75,6 +75,7 @@ expected<void> delete_session(edge& at, exchange& x, const parsed_request& reque
 expected<void> get_messages(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_message(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_message(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_message(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_summary(edge& at, exchange& x, const parsed_request& request);
 expected<void> put_summary(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_summary(edge& at, exchange& x, const parsed_request& request);
@@ -82,6 +83,8 @@ expected<void> post_summary(edge& at, exchange& x, const parsed_request& request
 
 // chat.cpp
 expected<void> post_turn(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_again(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_more(edge& at, exchange& x, const parsed_request& request);
 expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> preview_turn(edge& at, exchange& x, const parsed_request& request);

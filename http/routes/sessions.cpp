@@ -63,8 +63,9 @@ expected<void> get_messages(edge& at, exchange& x, const parsed_request& request
   TRY(auto id, path_id<session_id>(x, 0));
   fault_list faults;
   auto leaf = query_id<message_id>(request, "branch", faults);
+  auto after = query_id<message_id>(request, "after", faults);
   TRY(auto page, read_page(request, "createdAt", true, std::move(faults)));
-  at.ask_user<page_of<message>>(x, list_messages{x.who, id, page, leaf},
+  at.ask_user<page_of<message>>(x, list_messages{x.who, id, page, leaf, after},
                                 [](const page_of<message>& found) { return page_answer(found); });
   return {};
 }
@@ -82,12 +83,17 @@ expected<void> patch_message(edge& at, exchange& x, const parsed_request& reques
   TRY(auto id, path_id<message_id>(x, 1));
   TRY(auto version, read_if_match(request));
   TRY(auto patch, read_body<message>(request, use::in_patch));
-  auto render = [](const message& changed) { return record_answer(200, changed); };
-  if (patch.has(&message::pinned))
-    at.ask_user<message>(
-        x, change_session_message{x.who, session, {id, patch.value.pinned, version}}, render);
-  else
-    at.ask_user<message>(x, parley::get_message{x.who, session, id}, render);
+  at.ask_user<message>(x, change_session_message{x.who, session, {id, std::move(patch), version}},
+                       [](const message& changed) { return record_answer(200, changed); });
+  return {};
+}
+
+expected<void> delete_message(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto session, path_id<session_id>(x, 0));
+  TRY(auto id, path_id<message_id>(x, 1));
+  TRY(auto version, read_if_match(request));
+  at.ask_user<done>(x, drop_session_message{x.who, session, {id, version}},
+                    [](const done&) { return empty_answer(); });
   return {};
 }
 

@@ -136,11 +136,14 @@ CREATE TABLE messages (
   context    TEXT,
   error      TEXT,
   pinned     INTEGER NOT NULL,
+  rating     TEXT,
+  metadata   TEXT    NOT NULL,
   measure    TEXT    NOT NULL,
   parts      TEXT    NOT NULL
 ) STRICT;
 
 CREATE INDEX messages_by_session ON messages (session_id, seq);
+CREATE INDEX messages_by_parent ON messages (session_id, parent_id, seq);
 CREATE INDEX messages_streaming ON messages (seq) WHERE status = 'streaming';
 
 -- Checkpoints of running replies, in the order of their positions.

@@ -7,10 +7,16 @@ namespace parley::storage {
 
 namespace {
 
+// Behind the record's columns stand those of message_siblings.
 const std::string& message_columns() {
   // The id of a model that is gone shows as null (0001_initial.sql).
-  static const auto columns = columns_of<message>(
-      "m", {"model_id", "(SELECT c.id FROM model_configs c WHERE c.id=m.model_id)"});
+  static const auto columns =
+      columns_of<message>(
+          "m", {"model_id", "(SELECT c.id FROM model_configs c WHERE c.id=m.model_id)"}) +
+      ",(SELECT COUNT(*) FROM messages b WHERE b.session_id=m.session_id"
+      " AND b.parent_id IS m.parent_id AND b.seq<m.seq)"
+      ",(SELECT COUNT(*) FROM messages b WHERE b.session_id=m.session_id"
+      " AND b.parent_id IS m.parent_id)";
   return columns;
 }
 
@@ -44,7 +50,9 @@ expected<void> add_chunks(connection& db, message& to) {
       "SELECT position, part_index, type, text FROM reply_chunks WHERE message_id=?"
       " ORDER BY position");
   q.bind(to.id);
+  // Behind what it had when it went on.
   int64_t end = 1;
+  for (const auto& known : to.parts) end += 1 + std::ssize(known.text.value_or(""));
   for (;;) {
     TRY(bool has_row, q.step());
     if (!has_row) break;
@@ -58,6 +66,8 @@ expected<void> add_chunks(connection& db, message& to) {
 
 expected<message> read_whole(connection& db, const query& row, int first) {
   TRY(auto whole, read_record<message>(row, first));
+  auto siblings = first + stored_count<message>();
+  whole.siblings = {row.integer(siblings), row.integer(siblings + 1)};
   if (whole.status == message_status::streaming) TRY_DONE(add_chunks(db, whole));
   return whole;
 }
@@ -70,6 +80,16 @@ expected<void> need_session(connection& db, const user_id& owner, const session_
   TRY(bool is_there, q.step());
   if (!is_there) return make_error(errc::not_found);
   return {};
+}
+
+// The place in the order of making behind which a page begins; 0: at the beginning.
+expected<int64_t> seq_after(connection& db, const page_messages& question) {
+  if (!question.after) return int64_t{0};
+  auto q = db.prepare("SELECT seq FROM messages WHERE id=? AND session_id=?");
+  q.bind(*question.after, question.session);
+  TRY(auto seq, q.number());
+  if (!seq) return make_error(errc::not_found);
+  return *seq;
 }
 
 }  // namespace
@@ -102,12 +122,27 @@ expected<void> apply(connection& db, const finish_message& change) {
   return drop.run();
 }
 
-expected<void> apply(connection& db, const pin_message& change) {
+expected<void> apply(connection& db, const mark_message& change) {
   auto q = db.prepare(
-      "UPDATE messages SET pinned=?3, updated_at=?4, version=version+1"
+      "UPDATE messages SET pinned=?3, updated_at=?4, rating=?5, metadata=?6, version=version+1"
       " WHERE id=?1 AND session_id=?2");
   q.bind(change.id, change.session, change.pinned, change.updated_at);
+  detail::bind_value(q, change.rating);
+  detail::bind_value(q, change.metadata);
   return q.run_on_one();
+}
+
+expected<void> apply(connection& db, const erase_messages& change) {
+  auto q = db.prepare(
+      "WITH RECURSIVE gone(id) AS ("
+      " SELECT id FROM messages WHERE id=?2 AND session_id=?1"
+      " UNION ALL"
+      " SELECT m.id FROM gone g JOIN messages m ON m.session_id=?1 AND m.parent_id=g.id)"
+      " DELETE FROM messages WHERE id IN (SELECT id FROM gone)");
+  q.bind(change.session, change.root);
+  TRY_DONE(q.run());
+  if (db.changes() == 0) return make_error(errc::not_found);
+  return {};
 }
 
 expected<void> apply(connection& db, const recount_messages& change) {
@@ -195,17 +230,20 @@ expected<page_of<message>> read(const read_context& in, const page_messages& que
   page_plan plan{"messages", question.page};
   plan.bind_to(key_of(question.session));
   plan.bind_to(question.leaf ? key_of(*question.leaf) : "");
+  plan.bind_to(question.after ? key_of(*question.after) : "");
   TRY_DONE(plan.check(sizeof(int64_t)));
   TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
   TRY_DONE(need_session(in.db, question.owner_id, question.session));
+  TRY(auto after, seq_after(in.db, question));
+  auto newer = " AND seq>" + std::to_string(after);
   auto sql = "SELECT m.seq," + message_columns() + " FROM messages m WHERE ";
   auto order = " ORDER BY seq" + std::string{plan.direction()};
   if (question.leaf)
     // Only numbers are sorted, never the messages.
-    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + plan.after("seq", "?4") +
-          order + " LIMIT ?2)" + order;
+    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + newer +
+          plan.after("seq", "?4") + order + " LIMIT ?2)" + order;
   else
-    sql += "m.session_id=?1 AND ?3 IS NULL" + plan.after("seq", "?4") + order + " LIMIT ?2";
+    sql += "m.session_id=?1 AND ?3 IS NULL" + newer + plan.after("seq", "?4") + order + " LIMIT ?2";
   auto q = in.db.prepare(sql);
   q.bind(question.session, plan.limit() + 1);
   detail::bind_value(q, question.leaf);
@@ -215,8 +253,9 @@ expected<page_of<message>> read(const read_context& in, const page_messages& que
   TRY(auto page, fill_page<message>(plan, q, in.page_bytes_max, rows));
   if (question.page.needs_total) {
     auto total = in.db.prepare(
-        question.leaf ? path_sql + "SELECT COUNT(*) FROM path"
-                      : "SELECT COUNT(*) FROM messages WHERE session_id=?1 AND ?3 IS NULL");
+        (question.leaf ? path_sql + "SELECT COUNT(*) FROM path WHERE true"
+                       : "SELECT COUNT(*) FROM messages WHERE session_id=?1 AND ?3 IS NULL") +
+        newer);
     total.bind(question.session);
     total.bind_null();
     detail::bind_value(total, question.leaf);

@@ -11,6 +11,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
+change_message pinning(message_id id, bool is_pinned, int64_t if_version) {
+  change_message change{id, {}, if_version};
+  change.patch.set(&message::pinned, is_pinned);
+  return change;
+}
+
 error too_long(const std::string& limit) {
   error_detail detail;
   detail.reason = "context_too_long";
@@ -232,7 +238,7 @@ TEST_CASE("what is pinned is sent, however old", "[session]") {
   w.script.model.max_tokens = 50;
   w.limits.pinned_max = 1;
   w.start();
-  auto changed = w.ask<message>(change_message{ids[0], true, 0});
+  auto changed = w.ask<message>(pinning(ids[0], true, 0));
   REQUIRE(changed);
   CHECK(changed->pinned);
   CHECK(changed->version == 2);
@@ -242,13 +248,13 @@ TEST_CASE("what is pinned is sent, however old", "[session]") {
   CHECK(start->context.spans[0].reason == context_reason::pinned);
   CHECK(start->context.parts.pinned == 100);
   w.finish();
-  auto another = w.ask<message>(change_message{ids[1], true, 0});
+  auto another = w.ask<message>(pinning(ids[1], true, 0));
   REQUIRE_FALSE(another);
   CHECK(reason_of(another.error()) == "pinned_max");
-  auto late = w.ask<message>(change_message{ids[0], false, 7});
+  auto late = w.ask<message>(pinning(ids[0], false, 7));
   REQUIRE_FALSE(late);
   CHECK(reason_of(late.error()) == "version_mismatch");
-  REQUIRE(w.ask<message>(change_message{ids[0], false, 0}));
+  REQUIRE(w.ask<message>(pinning(ids[0], false, 0)));
   w.begin("On", 2);
   CHECK(w.script.windows.back().ids.front() != ids[0]);
 }

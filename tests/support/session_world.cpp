@@ -1,5 +1,7 @@
 #include "tests/support/session_world.hpp"
 
+#include <set>
+
 #include "base/record_json.hpp"
 
 namespace parley::tests {
@@ -33,8 +35,18 @@ struct applier {
       known.measure = c.entry.measure;
     }
   }
-  void operator()(const pin_message& c) {
-    to.rows[c.id].pinned = c.pinned;
+  void operator()(const erase_messages& c) {
+    std::set<message_id> gone{c.root};
+    for (const auto& known : to.headers)
+      if (gone.count(known.parent_id) != 0) gone.insert(known.id);
+    for (const auto& id : gone) to.rows.erase(id);
+    std::erase_if(to.headers, [&](const auto& known) { return gone.count(known.id) != 0; });
+  }
+  void operator()(const mark_message& c) {
+    auto& row = to.rows[c.id];
+    row.pinned = c.pinned;
+    row.rating = c.rating;
+    row.metadata = c.metadata;
     for (auto& known : to.headers)
       if (known.id == c.id) known.is_pinned = c.pinned;
   }
@@ -189,7 +201,8 @@ struct namer {
   std::string operator()(const create_message&) { return "create_message"; }
   std::string operator()(const finish_message&) { return "finish_message"; }
   std::string operator()(const remember_key&) { return "remember_key"; }
-  std::string operator()(const pin_message&) { return "pin_message"; }
+  std::string operator()(const mark_message&) { return "mark_message"; }
+  std::string operator()(const erase_messages&) { return "erase_messages"; }
   std::string operator()(const recount_messages&) { return "recount_messages"; }
   std::string operator()(const put_summary&) { return "put_summary"; }
   std::string operator()(const erase_summary&) { return "erase_summary"; }

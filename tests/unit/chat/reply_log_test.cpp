@@ -178,3 +178,17 @@ TEST_CASE("checkpoints add up to the reply") {
   checkpoint();
   CHECK(parts == std::vector<std::string>{"ab", "cd"});
 }
+
+TEST_CASE("a stored reply that streams goes on behind its parts") {
+  message row;
+  row.status = message_status::streaming;
+  row.parts.emplace_back().text = "ab";
+  reply_log log{some_start(), row};
+  CHECK_FALSE(log.is_finished());
+  auto at = log.position();
+  CHECK(at == 4);
+  log.append(part_type::text, "c");
+  CHECK(log.position() == 5);
+  CHECK(log.added_since(at).size() == 1);
+  CHECK(content_of(log.parts()) == "abc");
+}

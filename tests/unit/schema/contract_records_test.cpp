@@ -26,6 +26,7 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, reply_source>) return "ReplySource";
   if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
   if constexpr (std::is_same_v<T, usage>) return "Usage";
+  if constexpr (std::is_same_v<T, message_siblings>) return "MessageSiblings";
   if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
   if constexpr (std::is_same_v<T, reply_timing>) return "ReplyTiming";
   if constexpr (std::is_same_v<T, context_used>) return "ContextUsed";
@@ -256,6 +257,8 @@ TEST_CASE("the contract's schemas are the records' fields") {
   check.compare<new_user_body>("NewUser", use::in_create);
   check.compare<user_change_body>("AccountChange", use::in_patch);
   check.compare<chat_body>("Turn", use::in_create);
+  check.compare<again_body>("AgainRequest", use::in_create);
+  check.compare<message_siblings>("MessageSiblings", use::out);
   check.compare<stop_body>("StopRequest", use::in_create);
 
   // Written member by member: no record stands behind them.
