@@ -43,6 +43,7 @@ using edge_actor = caf::typed_actor<
     tell<client_gone>,                  // from the reactor
     tell<buffer_drained>,               // from the reactor: grant credit again
     tell<slice>,                        // from SESSION
+    tell<event_slice>,                  // from USER
     tell<drain>,                        // from app/node
     ask<count_streams, stream_count>>;  // from app/node
 

@@ -9,8 +9,9 @@ namespace parley {
 struct reply_ticket;
 
 /// What SESSION needs of the USER that spawned it.
-using session_parent_actor = caf::typed_actor<ask<find_model, model_config>, tell<session_idle>,
-                                              tell<turn_ended>, tell<session_weighs>>;
+using session_parent_actor =
+    caf::typed_actor<ask<find_model, model_config>, tell<session_idle>, tell<turn_ended>,
+                     tell<session_weighs>, tell<note_event>>;
 
 /// The SESSION actor: one chat session's message headers, context window and running reply.
 /// Spawned and watched by its USER actor, on the same node; floats. Sleeps after
@@ -24,6 +25,7 @@ using session_actor = caf::typed_actor<
     tell<leave_reply>,                  // from a reader: its client is gone
     ask<stop_reply, done>,              // cancel upstream; what arrived is kept and stored
     ask<change_session, session>,       // merge patch, stored
+    ask<fork_session, session>,         // a branch of it as a session of its own
     ask<drop_session, done>,            // remove it with its messages, then end
     ask<preview_turn, turn_preview>,    // what a turn would send
     ask<change_message, message>,       // what its user notes on it

@@ -77,8 +77,18 @@ PARLEY_INSPECT(stop_reply, message)
 struct change_session {
   patch_of<session> patch;
   int64_t if_version = 0;
+  std::vector<std::string> added_tags{};
 };
-PARLEY_INSPECT(change_session, patch, if_version)
+PARLEY_INSPECT(change_session, patch, if_version, added_tags)
+
+/// A new session with a copy of one branch. Not of a reply that still runs.
+struct fork_session {
+  session_id made;
+  message_id leaf;  ///< the branch's last message; none: of the branch shown
+  std::optional<std::string> title;
+  std::optional<request_key> key;
+};
+PARLEY_INSPECT(fork_session, made, leaf, title, key)
 
 /// Stops what runs, removes the session with its messages and ends.
 struct drop_session {
@@ -100,6 +110,14 @@ PARLEY_INSPECT(sleep_now)
 /// user_idle).
 struct rest {};
 PARLEY_INSPECT(rest)
+
+/// SESSION to USER: something that other devices want to know (api.md, Live changes). `data` is a
+/// JSON object.
+struct note_event {
+  std::string name;
+  std::string data;
+};
+PARLEY_INSPECT(note_event, name, data)
 
 /// SESSION to USER, whenever it changes: about what it holds while it sleeps not.
 struct session_weighs {
@@ -131,12 +149,12 @@ struct turn_ended {
 };
 PARLEY_INSPECT(turn_ended, session)
 
-enum class model_purpose : uint8_t { turn = 1, summary };
+enum class model_purpose : uint8_t { turn = 1, summary, title };
 
 /// SESSION to USER: the model to use. errc::not_found if the user can't see it.
 struct find_model {
   model_id id;  ///< none: the user's or the system's default
-  /// For a summary the system's summary model goes first.
+  /// For a summary the system's summary model goes first; for a title there is only the system's.
   model_purpose purpose = model_purpose::turn;
 };
 PARLEY_INSPECT(find_model, id, purpose)

@@ -67,9 +67,10 @@ struct user_state_loaded {
   std::vector<login> logins;
   std::vector<model_config> models;
   user_settings settings;
+  std::vector<folder> folders;
   int64_t session_count = 0;
 };
-PARLEY_INSPECT(user_state_loaded, account, logins, models, settings, session_count)
+PARLEY_INSPECT(user_state_loaded, account, logins, models, settings, folders, session_count)
 
 /// Which login a spent refresh token belonged to.
 struct find_spent_token {
@@ -144,12 +145,12 @@ struct read_session {
 };
 PARLEY_INSPECT(read_session, owner_id, id)
 
-/// Sessions, by updatedAt.
 struct page_sessions {
   user_id owner_id;
   page_request page;
+  session_filter filter{};
 };
-PARLEY_INSPECT(page_sessions, owner_id, page)
+PARLEY_INSPECT(page_sessions, owner_id, page, filter)
 
 /// Messages of a session: with `leaf` the path from it to the root, otherwise the whole tree; with
 /// `after` only what was made after that message. By order of making.
@@ -158,7 +159,7 @@ struct page_messages {
   session_id session;
   page_request page;
   std::optional<message_id> leaf;
-  std::optional<message_id> after;
+  std::optional<message_id> after{};
 };
 PARLEY_INSPECT(page_messages, owner_id, session, page, leaf, after)
 

@@ -96,6 +96,30 @@ void add(caf::actor_system_config& config, const char* name) {
   X(session_summary)            \
   X(stored_calibration)         \
   X(content_measure)            \
+  X(fork_session)               \
+  X(fork_own_session)           \
+  X(change_sessions)            \
+  X(bulk_body)                  \
+  X(bulk_fault)                 \
+  X(bulk_result)                \
+  X(list_folders)               \
+  X(folder_list)                \
+  X(get_folder)                 \
+  X(add_folder)                 \
+  X(change_folder)              \
+  X(drop_folder)                \
+  X(folder)                     \
+  X(session_filter)             \
+  X(create_folder)              \
+  X(update_folder)              \
+  X(erase_folder)               \
+  X(copy_messages)              \
+  X(note_event)                 \
+  X(account_event)              \
+  X(event_slice)                \
+  X(join_events)                \
+  X(events_joined)              \
+  X(leave_events)               \
   X(mark_message)               \
   X(erase_messages)             \
   X(drop_message)               \

@@ -42,6 +42,13 @@ using user_actor = caf::typed_actor<
     ask<get_session, session>,             // READER answers
     ask<patch_session, session>,           // SESSION answers
     ask<remove_session, done>,             // SESSION answers
+    ask<fork_own_session, session>,        // SESSION answers
+    ask<change_sessions, bulk_result>,     // SESSIONs do it, a few at a time
+    ask<list_folders, folder_list>,        //
+    ask<get_folder, folder>,               //
+    ask<add_folder, folder>,               //
+    ask<change_folder, folder>,            //
+    ask<drop_folder, done>,                // its sessions stay
     ask<list_messages, page_of<message>>,  // READER answers
     ask<get_message, message>,             // READER answers
     ask<post_message, reply_ticket>,       // SESSION answers
@@ -55,7 +62,10 @@ using user_actor = caf::typed_actor<
     ask<drop_session_summary, done>,              // SESSION answers
     ask<make_session_summary, session_summary>,   // SESSION answers
     ask<count_tokens, counted_tokens>,            // with COUNTER's help
+    ask<join_events, events_joined>,              // then event_slice as things happen
+    tell<leave_events>,                           // from EDGE: the client is gone
     ask<find_model, model_config>,                // from SESSION
+    tell<note_event>,                             // from SESSION
     tell<session_idle>,                           // from SESSION
     tell<turn_ended>,                             // from SESSION
     tell<session_weighs>,                         // from SESSION

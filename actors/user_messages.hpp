@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/session.hpp"
+#include "schema/requests.hpp"
 
 namespace parley {
 
@@ -167,8 +168,9 @@ PARLEY_INSPECT(add_session, who, patch, key)
 struct list_sessions {
   caller who;
   page_request page;
+  session_filter filter{};
 };
-PARLEY_INSPECT(list_sessions, who, page)
+PARLEY_INSPECT(list_sessions, who, page, filter)
 
 struct get_session {
   caller who;
@@ -190,12 +192,66 @@ struct remove_session {
 };
 PARLEY_INSPECT(remove_session, who, id, drop)
 
+/// A session that begins with a copy of another's branch.
+struct fork_own_session {
+  caller who;
+  session_id session;
+  fork_session fork;
+};
+PARLEY_INSPECT(fork_own_session, who, session, fork)
+
+/// One thing for many sessions; each is answered for by itself.
+struct change_sessions {
+  caller who;
+  bulk_body wanted;
+};
+PARLEY_INSPECT(change_sessions, who, wanted)
+
+struct list_folders {
+  caller who;
+};
+PARLEY_INSPECT(list_folders, who)
+
+struct folder_list {
+  std::vector<folder> items;
+};
+PARLEY_INSPECT(folder_list, items)
+
+struct get_folder {
+  caller who;
+  folder_id id;
+};
+PARLEY_INSPECT(get_folder, who, id)
+
+struct add_folder {
+  caller who;
+  patch_of<folder> patch;
+  std::optional<request_key> key;
+};
+PARLEY_INSPECT(add_folder, who, patch, key)
+
+struct change_folder {
+  caller who;
+  folder_id id;
+  patch_of<folder> patch;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_folder, who, id, patch, if_version)
+
+/// Its sessions stay, its folders move up.
+struct drop_folder {
+  caller who;
+  folder_id id;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(drop_folder, who, id, if_version)
+
 struct list_messages {
   caller who;
   session_id session;
   page_request page;
   std::optional<message_id> leaf;
-  std::optional<message_id> after;
+  std::optional<message_id> after{};
 };
 PARLEY_INSPECT(list_messages, who, session, page, leaf, after)
 
@@ -280,6 +336,46 @@ struct make_session_summary {
 };
 PARLEY_INSPECT(make_session_summary, who, session, wish)
 
+/// One live change. Ids rise.
+struct account_event {
+  int64_t id = 0;
+  std::string name;
+  std::string data;
+};
+PARLEY_INSPECT(account_event, id, name, data)
+
+/// To whoever listens. An error ends it.
+struct event_slice {
+  uint64_t stream = 0;  ///< the listener's own name for it
+  std::vector<account_event> events;
+  std::optional<message_error> error;
+};
+PARLEY_INSPECT(event_slice, stream, events, error)
+
+/// Whoever listens to live changes: EDGE.
+using event_reader_actor = caf::typed_actor<tell<event_slice>>;
+
+/// Listens from now on, or from the event `after`.
+struct join_events {
+  caller who;
+  event_reader_actor reader;
+  uint64_t stream = 0;
+  std::optional<int64_t> after;
+};
+PARLEY_INSPECT(join_events, who, reader, stream, after)
+
+/// `ready`, or what was missed, or `reset` if that is not known any more.
+struct events_joined {
+  std::vector<account_event> events;
+};
+PARLEY_INSPECT(events_joined, events)
+
+struct leave_events {
+  event_reader_actor reader;
+  uint64_t stream = 0;
+};
+PARLEY_INSPECT(leave_events, reader, stream)
+
 /// The tokens of a text, or of messages as a request would have them. `model` is an upstream's id;
 /// without one the model config is asked, without that the caller's default.
 struct count_tokens {
@@ -311,7 +407,8 @@ PARLEY_INSPECT(user_idle, id)
 /// USER to ADMIN: a system model by id, or the system's default if none.
 struct find_system_model {
   model_id id;
-  /// For a summary: the system's summary model, errc::not_found if none is set.
+  /// For a summary or a title: the model that the system has for it, errc::not_found if none is
+  /// set.
   model_purpose purpose = model_purpose::turn;
 };
 PARLEY_INSPECT(find_system_model, id, purpose)

@@ -53,6 +53,7 @@ using login_id = basic_id<struct login_tag>;
 using model_id = basic_id<struct model_tag>;
 using session_id = basic_id<struct session_tag>;
 using message_id = basic_id<struct message_tag>;
+using folder_id = basic_id<struct folder_tag>;
 
 }  // namespace parley
 

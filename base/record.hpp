@@ -50,6 +50,8 @@ struct field_rule {
   size_t length_max = 1 << 20;  ///< bytes of a text, items of a list
   double min = -no_bound;
   double max = no_bound;
+  size_t item_length_min = 0;  ///< of the texts in a list, bytes
+  size_t item_length_max = 1 << 20;
 
   constexpr bool is(field_use use) const { return (uses & use) == use; }
 };

@@ -192,9 +192,10 @@ bool read_json(const json_value& from, T& to, const field_rule& rule, const std:
       return false;
     }
     to.clear();
+    field_rule item_rule{
+        .uses = rule.uses, .length_min = rule.item_length_min, .length_max = rule.item_length_max};
     for (size_t i = 0; i < items.size(); ++i)
-      read_json(items[i], to.emplace_back(), {.uses = rule.uses}, path + "/" + std::to_string(i),
-                faults);
+      read_json(items[i], to.emplace_back(), item_rule, path + "/" + std::to_string(i), faults);
     return true;
   } else {
     static_assert(record<T>);

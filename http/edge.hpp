@@ -24,6 +24,7 @@ class edge : public exchange_sink {
   void on(const client_gone& gone);
   void on(const buffer_drained& drained);
   void on(const slice& events);
+  void on(const event_slice& events);
   void on(const drain& stop);
   caf::result<stream_count> on(const count_streams& count);
 
@@ -59,6 +60,8 @@ class edge : public exchange_sink {
   /// A turn or a join: the reply is streamed, or answered whole, once the ticket is there.
   template <class M>
   void ask_for_reply(exchange& x, M message);
+  /// Live changes, streamed until the client goes.
+  void ask_for_events(exchange& x, std::optional<int64_t> after);
   follower make_follower(const exchange& x, int64_t after, bool stops_on_leave) const;
   const provider_actor& provider() const { return parts_.provider; }
 
@@ -92,7 +95,7 @@ class edge : public exchange_sink {
 
   // edge_streams.cpp
   void open_reply(exchange& x, const reply_ticket& ticket);
-  void begin_events(exchange& x);
+  bool begin_events(exchange& x);
   void push(exchange& x);
   void end_stream(exchange& x);
   void answer_message(exchange& x);
@@ -101,6 +104,13 @@ class edge : public exchange_sink {
   void beat();
   void on_holder_down(const caf::actor_addr& holder);
   int64_t credit_max() const { return static_cast<int64_t>(parts_.values->out_bytes_max / 8); }
+
+  // edge_feeds.cpp
+  void open_feed(exchange& x, const events_joined& joined);
+  void push_feed(exchange& x);
+  void end_feed(exchange& x);
+  void leave_feed(exchange& x);
+  void on_user_down(const caf::actor_addr& holder);
 
   void close_exchange(exchange_key key);
   template <class M>

@@ -28,7 +28,8 @@ class edge_impl final : public edge_self {
   behavior_type make_behavior() override {
     state.begin(loop(), std::move(parts_), address_, listening_);
     return {handle<request_arrived>(this), handle<client_gone>(this), handle<buffer_drained>(this),
-            handle<slice>(this),           handle<drain>(this),       handle<count_streams>(this)};
+            handle<slice>(this),           handle<event_slice>(this), handle<drain>(this),
+            handle<count_streams>(this)};
   }
 
  private:
@@ -104,6 +105,7 @@ void edge::begin(io_loop& loop, edge_parts parts, const listen_address& address,
   self_->set_down_handler([this](caf::down_msg& down) {
     std::erase_if(users_, [&](const auto& entry) { return entry.second.address() == down.source; });
     on_holder_down(down.source);
+    on_user_down(down.source);
   });
   heart_ = std::make_unique<io_timer>([this] { beat(); });
   heart_->arm(loop, std::chrono::seconds{1});
@@ -332,6 +334,7 @@ void edge::answer_now(exchange& x, answer what) {
 }
 
 void edge::fail(exchange& x, const error& cause) {
+  if (x.feed) return end_feed(x);
   if (x.stream && x.stream->has_begun) {
     slice last;
     last.error =
@@ -379,7 +382,12 @@ void edge::on(const client_gone& gone) {
   close_exchange(gone.exchange);
 }
 
+// Listeners come back elsewhere; replies have their time.
 void edge::on(const drain&) {
+  std::vector<exchange_key> listening;
+  for (auto& [key, open] : exchanges_)
+    if (open->feed) listening.push_back(key);
+  for (auto key : listening) end_feed(*find(key));
   reactor_->drain();
 }
 

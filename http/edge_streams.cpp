@@ -34,13 +34,13 @@ void edge::open_reply(exchange& x, const reply_ticket& ticket) {
   x.stream->last_write = loop_->now();
   ++streams_;
   self_->monitor(ticket.holder);
-  if (x.form == reply_form::events) begin_events(x);
+  if (x.form == reply_form::events) x.stream->has_begun = begin_events(x);
   auto key = x.key();
   for (auto& early : std::exchange(x.early, {}))
     if (early.sender == ticket.holder.address() && find(key) != nullptr) on(early.events);
 }
 
-void edge::begin_events(exchange& x) {
+bool edge::begin_events(exchange& x) {
   answer head;
   head.content_type = "text/event-stream";
   head.headers.emplace_back("Cache-Control", "no-cache");
@@ -48,7 +48,7 @@ void edge::begin_events(exchange& x) {
   add_standing_headers(x, head);
   auto framing = x.frame.is_http_1_0 ? stream_framing::until_close : stream_framing::chunked;
   if (framing == stream_framing::until_close) x.frame.is_keep_alive = false;
-  x.stream->has_begun =
+  auto has_begun =
       reactor_->begin_stream(x.ref, engine_->write_stream_head(head, x.frame, framing), framing);
   // An open stream lives long: it keeps no more of its request than the log wants.
   auto verb = x.request.head.verb;
@@ -56,6 +56,7 @@ void edge::begin_events(exchange& x) {
   x.request = {};
   x.request.head.verb = verb;
   x.request.route = route;
+  return has_begun;
 }
 
 void edge::on(const slice& events) {
@@ -108,6 +109,7 @@ void edge::push(exchange& x) {
 void edge::on(const buffer_drained& drained) {
   auto* x = find(drained.exchange);
   if (x != nullptr && x->stream && x->stream->has_begun) push(*x);
+  if (x != nullptr && x->feed) push_feed(*x);
 }
 
 // In halves of the credit, so that a small reply costs no message at all.
@@ -136,6 +138,7 @@ void edge::answer_message(exchange& x) {
 }
 
 void edge::leave(exchange& x) {
+  leave_feed(x);
   if (!x.stream) return;
   --streams_;
   self_->demonitor(x.stream->holder.address());
@@ -163,14 +166,16 @@ void edge::on_holder_down(const caf::actor_addr& holder) {
 // Each second: a comment for the streams that were silent.
 void edge::beat() {
   auto now = loop_->now();
+  std::string ping;
+  append_comment(ping, "ping");
+  auto ping_if_silent = [&](const exchange& x, auto& stream) {
+    if (!stream.pending.empty() || now - stream.last_write < parts_.values->heartbeat_s) return;
+    reactor_->write(x.ref, ping);
+    stream.last_write = now;
+  };
   for (auto& [key, open] : exchanges_) {
-    auto* stream = open->stream.get();
-    if (stream == nullptr || !stream->has_begun || !stream->pending.empty()) continue;
-    if (now - stream->last_write < parts_.values->heartbeat_s) continue;
-    std::string ping;
-    append_comment(ping, "ping");
-    reactor_->write(open->ref, ping);
-    stream->last_write = now;
+    if (open->stream && open->stream->has_begun) ping_if_silent(*open, *open->stream);
+    if (open->feed) ping_if_silent(*open, *open->feed);
   }
   heart_->arm(*loop_, std::chrono::seconds{1});
 }

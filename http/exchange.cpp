@@ -13,10 +13,20 @@ std::optional<int64_t> parse_integer(std::string_view text) {
   return number;
 }
 
+void add_sort_fault(std::span<const std::string_view> sort_fields, fault_list& faults) {
+  std::string choices;
+  json_writer json{choices};
+  json.begin_array();
+  for (auto field : sort_fields) json.value(field);
+  json.end_array();
+  faults.add("/sort", "one_of", "Can only be sorted by one of " + choices + ".", choices);
+}
+
 }  // namespace
 
-expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
-                                 bool is_descending, fault_list faults) {
+expected<page_request> read_page(const parsed_request& request,
+                                 std::span<const std::string_view> sort_fields, bool is_descending,
+                                 fault_list faults) {
   constexpr int64_t limit_max = 100;
   page_request page;
   page.is_descending = is_descending;
@@ -35,13 +45,22 @@ expected<page_request> read_page(const parsed_request& request, std::string_view
       auto field = std::string_view{value};
       page.is_descending = field.starts_with('-');
       if (page.is_descending) field.remove_prefix(1);
-      if (field != sort_field)
-        faults.add("/sort", "one_of", "Can only be sorted by " + std::string{sort_field} + ".",
-                   "[\"" + std::string{sort_field} + "\"]");
+      if (std::find(sort_fields.begin(), sort_fields.end(), field) == sort_fields.end())
+        add_sort_fault(sort_fields, faults);
     }
   }
   if (!faults.is_empty()) return std::move(faults).to_error();
   return page;
+}
+
+expected<std::optional<int64_t>> read_position(const parsed_request& request) {
+  auto last = request.header("Last-Event-ID");
+  if (!last) last = request.query("after");
+  if (!last) return std::optional<int64_t>{};
+  auto after = parse_integer(*last);
+  if (!after || *after < 0)
+    return make_error(errc::malformed, "position", "This is no position of a stream.");
+  return after;
 }
 
 expected<int64_t> read_if_match(const parsed_request& request) {

@@ -1,6 +1,8 @@
 /// One HTTP request in flight: what its handler reads, and how it is to be answered.
 #pragma once
 
+#include <span>
+
 #include "actors/edge.hpp"
 #include "base/record_json.hpp"
 #include "http/engine.hpp"
@@ -34,6 +36,14 @@ struct open_stream {
   std::chrono::steady_clock::time_point last_write{};
 };
 
+/// Live changes on their way to this client.
+struct live_feed {
+  user_actor holder;
+  std::string pending;
+  bool is_over = false;
+  std::chrono::steady_clock::time_point last_write{};
+};
+
 /// What a session told before its ticket was here: USER hands some tickets on, and is overtaken.
 struct early_slice {
   caf::actor_addr sender;
@@ -58,6 +68,7 @@ struct exchange {
   std::unique_ptr<io_timer> deadline;
   std::unique_ptr<open_stream> stream;
   std::vector<early_slice> early;  ///< at most one credit's worth of text
+  std::unique_ptr<live_feed> feed;
 
   exchange_key key() const { return key_of(ref); }
   client from() const { return {address, user_agent}; }
@@ -78,10 +89,17 @@ expected<patch_of<Record>> read_body(const parsed_request& request, field_use al
   return decode<Record>(body, allowed);
 }
 
-/// `limit`, `cursor`, `sort`, `count`; `sort_field` is the only one that may be asked for. `faults`
-/// are those of the query's other parameters.
-expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
-                                 bool is_descending, fault_list faults = {});
+/// `limit`, `cursor`, `sort`, `count`; `sort_fields` are those that may be asked for. `faults` are
+/// those of the query's other parameters.
+expected<page_request> read_page(const parsed_request& request,
+                                 std::span<const std::string_view> sort_fields, bool is_descending,
+                                 fault_list faults = {});
+inline expected<page_request> read_page(const parsed_request& request, std::string_view sort_field,
+                                        bool is_descending, fault_list faults = {}) {
+  return read_page(request, std::span{&sort_field, 1}, is_descending, std::move(faults));
+}
+/// Where a stream goes on: `Last-Event-ID`, else `after`.
+expected<std::optional<int64_t>> read_position(const parsed_request& request);
 /// If-Match as a version; 0 without the header or with "*".
 expected<int64_t> read_if_match(const parsed_request& request);
 

@@ -42,6 +42,13 @@ std::vector<route> make_chat_routes(const row_maker& make) {
       read("/api/sessions/{id}", member, get_session),
       make.write(method::patch, "/api/sessions/{id}", member, patch_session),
       erase("/api/sessions/{id}", member, delete_session),
+      make.write(method::post, "/api/sessions/bulk", member, change_many),
+      make.write(method::post, "/api/sessions/{id}/fork", member, fork_session),
+      read("/api/folders", member, get_folders),
+      make.write(method::post, "/api/folders", member, post_folder),
+      read("/api/folders/{id}", member, get_folder),
+      make.write(method::patch, "/api/folders/{id}", member, patch_folder),
+      erase("/api/folders/{id}", member, delete_folder),
       read("/api/sessions/{id}/messages", member, get_messages),
       read("/api/sessions/{id}/messages/{messageId}", member, get_message),
       make.write(method::patch, "/api/sessions/{id}/messages/{messageId}", member, patch_message),
@@ -64,6 +71,7 @@ std::vector<route> make_chat_routes(const row_maker& make) {
       make.json(method::post, "/api/chat/continue", member, rate_class::chat, post_more),
       make.write(method::post, "/api/chat/stop", member, stop_turn),
       make.json(method::post, "/api/chat/preview", member, rate_class::chat, preview_turn),
+      read("/api/events", member, get_events),
       make.json(method::post, "/api/tokens/count", member, rate_class::chat, post_count),
   };
 }

@@ -94,6 +94,36 @@ struct erase_session {
 };
 PARLEY_INSPECT(erase_session, id)
 
+struct create_folder {
+  folder made;
+};
+PARLEY_INSPECT(create_folder, made)
+
+struct update_folder {
+  folder changed;
+};
+PARLEY_INSPECT(update_folder, changed)
+
+/// Its sessions stay: their folderId becomes null.
+struct erase_folder {
+  folder_id id;
+};
+PARLEY_INSPECT(erase_folder, id)
+
+/// Messages of one session once more in another of the same owner, each the parent of the next. A
+/// reply that is being written is not copied: errc::not_found.
+struct copy_messages {
+  struct copy {
+    message_id from;
+    message_id to;
+  };
+  session_id from;
+  session_id to;
+  std::vector<copy> messages;
+};
+PARLEY_INSPECT(copy_messages::copy, from, to)
+PARLEY_INSPECT(copy_messages, from, to, messages)
+
 struct create_message {
   message entry;
 };
@@ -163,16 +193,18 @@ struct remember_key {
   message_id message;  ///< the reply
   model_id model;
   user_id account;
+  folder_id folder{};
   instant created_at;
 };
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
-               created_at)
+               folder, created_at)
 
 using change =
     caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
                  put_user_settings, put_system_settings, create_model, update_model, erase_model,
                  create_session, update_session, erase_session, create_message, finish_message,
                  remember_key, mark_message, erase_messages, recount_messages, put_summary,
-                 erase_summary, put_calibration>;
+                 erase_summary, put_calibration, create_folder, update_folder, erase_folder,
+                 copy_messages>;
 
 }  // namespace parley

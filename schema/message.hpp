@@ -266,7 +266,7 @@ struct draft {
   reply_params params;
   turn_kind kind = turn_kind::say;
   /// Of `again` the reply, or the message to be answered; of `go_on` the reply.
-  message_id target;
+  message_id target{};
 };
 PARLEY_INSPECT(draft, parts, parent_id, model_id, params, kind, target)
 

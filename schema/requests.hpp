@@ -106,6 +106,46 @@ PARLEY_RECORD(again_body, FIELD(message_id, "messageId", .uses = in_create | req
               FIELD(params, "params", .uses = in_create),
               FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
 
+enum class session_action : uint8_t { archive = 1, restore, erase, move, tag };
+constexpr std::array<std::string_view, 5> names_of(session_action) {
+  return {"archive", "restore", "delete", "move", "tag"};
+}
+
+/// One thing for many sessions. `folderId` is of `move` (null: out of any folder), `tags` are added
+/// by `tag`.
+struct bulk_body {
+  std::vector<session_id> ids;
+  session_action action = session_action::archive;
+  std::optional<parley::folder_id> folder_id;
+  std::vector<std::string> tags;
+};
+PARLEY_RECORD(bulk_body,
+              FIELD(ids, "ids", .uses = in_create | required, .length_min = 1, .length_max = 500),
+              FIELD(action, "action", .uses = in_create | required),
+              FIELD(folder_id, "folderId", .uses = in_create),
+              FIELD(tags, "tags", .uses = in_create, .length_max = session_tags_max,
+                    .item_length_min = 1, .item_length_max = 64))
+
+struct bulk_fault {
+  session_id id;
+  message_error error;
+};
+PARLEY_RECORD(bulk_fault, FIELD(id, "id"), FIELD(error, "error"))
+
+struct bulk_result {
+  std::vector<session_id> changed;
+  std::vector<bulk_fault> failed;
+};
+PARLEY_RECORD(bulk_result, FIELD(changed, "changed"), FIELD(failed, "failed"))
+
+/// A copy of one branch, from its first message to `messageId`.
+struct fork_body {
+  std::optional<parley::message_id> message_id;
+  std::optional<std::string> title;
+};
+PARLEY_RECORD(fork_body, FIELD(message_id, "messageId", .uses = in_create),
+              FIELD(title, "title", .uses = in_create, .length_max = 200))
+
 /// A summary that a user has written or corrected.
 struct summary_body {
   std::string text;

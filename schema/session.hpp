@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, 3> names_of(context_strategy) {
   return {"slide", "none", "summarise"};
 }
 
+constexpr size_t session_tags_max = 32;
+
 struct session {
   session_id id;
   int64_t version = 1;
@@ -32,6 +34,10 @@ struct session {
   std::optional<std::string> system_prompt;
   reply_params params;
   parley::context_strategy context_strategy = parley::context_strategy::slide;
+  std::optional<parley::folder_id> folder_id;
+  std::vector<std::string> tags;  ///< each once
+  bool pinned = false;            ///< to be shown above the others
+  bool archived = false;          ///< out of the list, unless it is asked for
   std::optional<message_id> active_leaf_id;
   int64_t message_count = 0;
   std::optional<instant> last_message_at;
@@ -49,12 +55,61 @@ PARLEY_RECORD(session, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
               FIELD(params, "params", .uses = in_create | in_patch | out | stored),
               FIELD(context_strategy, "contextStrategy",
                     .uses = in_create | in_patch | out | stored),
+              FIELD(folder_id, "folderId", .uses = in_create | in_patch | out | stored | nullable),
+              FIELD(tags, "tags", .uses = in_create | in_patch | out | stored,
+                    .length_max = session_tags_max, .item_length_min = 1, .item_length_max = 64),
+              FIELD(pinned, "pinned", .uses = in_create | in_patch | out | stored),
+              FIELD(archived, "archived", .uses = in_create | in_patch | out | stored),
               FIELD(active_leaf_id, "activeLeafId", .uses = in_patch | out | stored | nullable),
               FIELD(message_count, "messageCount"),
               FIELD(last_message_at, "lastMessageAt", .uses = out | stored | nullable),
               FIELD(metadata, "metadata", .uses = in_create | in_patch | out | stored,
                     .length_max = 4096),
               FIELD(context_begin, "contextBegin", .uses = stored))
+
+/// What a list of sessions is ordered by.
+enum class session_order : uint8_t { updated_at = 1, created_at, last_message_at };
+constexpr std::array<std::string_view, 3> names_of(session_order) {
+  return {"updatedAt", "createdAt", "lastMessageAt"};
+}
+
+/// Which sessions a list has; all conditions hold.
+struct session_filter {
+  std::optional<parley::folder_id> folder_id;  ///< an id that is none: those in no folder
+  std::optional<std::string> tag;
+  std::optional<bool> pinned;
+  bool archived = false;
+  std::optional<parley::model_id> model_id;
+  std::optional<instant> updated_after;
+  std::string title_part;
+  session_order order = session_order::updated_at;
+};
+PARLEY_INSPECT(session_filter, folder_id, tag, pinned, archived, model_id, updated_after,
+               title_part, order)
+
+/// A place for sessions; what it says of prompt and model, sessions begun in it take over.
+struct folder {
+  parley::folder_id id;
+  int64_t version = 1;
+  instant created_at;
+  instant updated_at;
+  user_id owner_id;
+  std::string name;
+  std::optional<parley::folder_id> parent_id;
+  int64_t place = 0;  ///< among its neighbours, as the client orders them
+  std::optional<std::string> system_prompt;
+  std::optional<parley::model_id> model_id;
+};
+PARLEY_RECORD(folder, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
+              FIELD(updated_at, "updatedAt"), FIELD(owner_id, "ownerId"),
+              FIELD(name, "name", .uses = in_create | required | in_patch | out | stored,
+                    .length_min = 1, .length_max = 200),
+              FIELD(parent_id, "parentId", .uses = in_create | in_patch | out | stored | nullable),
+              FIELD(place, "order", .uses = in_create | in_patch | out | stored, .min = -1e9,
+                    .max = 1e9),
+              FIELD(system_prompt, "systemPrompt",
+                    .uses = in_create | in_patch | out | stored | nullable, .length_max = 32768),
+              FIELD(model_id, "modelId", .uses = in_create | in_patch | out | stored | nullable))
 
 enum class summary_source : uint8_t { model = 1, user };
 constexpr std::array<std::string_view, 2> names_of(summary_source) {

@@ -5,6 +5,8 @@
 /// errc::corrupt_data. SQL is generated from the same list, so it is not written twice.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -54,12 +56,14 @@ struct shown_instead {
 
 /// "t.id,t.version,…" in the order read_record expects.
 template <record Record>
-std::string columns_of(std::string_view table, shown_instead other = {}) {
+std::string columns_of(std::string_view table, std::initializer_list<shown_instead> others = {}) {
   std::string list;
   each_stored<Record>([&](const auto& f) {
     if (!list.empty()) list += ',';
-    if (f.column == other.column)
-      list += other.expression;
+    auto other = std::find_if(others.begin(), others.end(),
+                              [&](const auto& known) { return known.column == f.column; });
+    if (other != others.end())
+      list += other->expression;
     else
       list.append(table).append(".").append(f.column);
   });

@@ -25,6 +25,10 @@ expected<void> apply(connection& db, const erase_model& change);
 expected<void> apply(connection& db, const create_session& change);
 expected<void> apply(connection& db, const update_session& change);
 expected<void> apply(connection& db, const erase_session& change);
+expected<void> apply(connection& db, const create_folder& change);
+expected<void> apply(connection& db, const update_folder& change);
+expected<void> apply(connection& db, const erase_folder& change);
+expected<void> apply(connection& db, const copy_messages& change);
 expected<void> apply(connection& db, const create_message& change);
 expected<void> apply(connection& db, const finish_message& change);
 expected<void> apply(connection& db, const remember_key& change);
@@ -63,6 +67,11 @@ struct read_context {
   instant now;
   size_t page_bytes_max = size_t{1} << 20;
 };
+
+/// What every question about sessions `s` starts from: erased users have none.
+inline constexpr std::string_view visible_sessions =
+    " FROM sessions s JOIN users u ON u.id=s.owner_id AND u.status<>'erased'";
+const std::string& session_columns();
 
 // Each question of several statements reads in one transaction: one state of the database.
 expected<found_user> read(const read_context& in, const find_username& question);

@@ -23,6 +23,7 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
   };
   check("/defaultModelId", changed.default_model_id, settings.default_model_id);
   check("/summaryModelId", changed.summary_model_id, settings.summary_model_id);
+  check("/titleModelId", changed.title_model_id, settings.title_model_id);
   if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
   return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
@@ -33,8 +34,10 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
 
 // The one asked for; without an id the default, or the only one there is.
 caf::result<model_config> admin_state::on(const find_system_model& message) {
-  if (message.purpose == model_purpose::summary) {
-    auto* writer = find_model_in(models, settings.summary_model_id.value_or(model_id{}));
+  if (message.purpose != model_purpose::turn) {
+    auto is_title = message.purpose == model_purpose::title;
+    const auto& chosen = is_title ? settings.title_model_id : settings.summary_model_id;
+    auto* writer = find_model_in(models, chosen.value_or(model_id{}));
     if (writer == nullptr || !writer->enabled) return model_gone();
     return *writer;
   }
@@ -107,6 +110,7 @@ caf::result<done> admin_state::on(const drop_system_model& message) {
     models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
     if (settings.default_model_id == dropped) settings.default_model_id.reset();
     if (settings.summary_model_id == dropped) settings.summary_model_id.reset();
+    if (settings.title_model_id == dropped) settings.title_model_id.reset();
     return done{};
   });
 }

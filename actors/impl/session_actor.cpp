@@ -16,13 +16,14 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
   self->state.begin(std::move(parts));
   return {
       handle_moving<start_turn>(self), handle<follow_reply>(self), handle<grant_credit>(self),
-      handle<leave_reply>(self),       handle<stop_reply>(self),   handle<change_session>(self),
-      handle<drop_session>(self),      handle<preview_turn>(self), handle<change_message>(self),
-      handle<drop_message>(self),      handle<get_summary>(self),  handle<write_summary>(self),
-      handle<drop_summary>(self),      handle<make_summary>(self), handle<session_work>(self),
-      handle<end_streams>(self),       handle<reply_delta>(self),  handle<reply_finished>(self),
-      handle<reply_failed>(self),      handle<reply_tick>(self),   handle<checkpoint_lost>(self),
-      handle<idle_check>(self),        handle<rest>(self),         handle<sleep_now>(self),
+      handle<leave_reply>(self),       handle<stop_reply>(self),   handle<fork_session>(self),
+      handle<change_session>(self),    handle<drop_session>(self), handle<preview_turn>(self),
+      handle<change_message>(self),    handle<drop_message>(self), handle<get_summary>(self),
+      handle<write_summary>(self),     handle<drop_summary>(self), handle<make_summary>(self),
+      handle<session_work>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
+      handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
+      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<rest>(self),
+      handle<sleep_now>(self),
   };
 }
 
@@ -103,6 +104,7 @@ void session_state::end() {
   self_->demonitor(parts_.parent.address());
   for (auto& entry : replies_) cancel(*entry);
   end_summary(make_error(errc::unavailable));
+  end_title(make_error(errc::unavailable));
   self_->quit();
 }
 
@@ -113,6 +115,8 @@ void session_state::on_down(const caf::down_msg& down) {
       fail_call(*entry, make_error(errc::unavailable, "provider_lost", "Please try again."));
   if (job_ && job_->call != 0 && job_->provider.address() == down.source)
     end_summary(make_error(errc::unavailable, "provider_lost", "Please try again."));
+  if (title_job_ && title_job_->provider.address() == down.source)
+    end_title(make_error(errc::unavailable, "provider_lost", "Please try again."));
 }
 
 // Nobody is told any more; what there is goes to the database before this actor ends.
@@ -138,7 +142,7 @@ void session_state::end_with_parent() {
 
 bool session_state::is_idle() const {
   return replies_.empty() && unsaved_.empty() && answers_.size() == 0 && !is_record_busy_ &&
-         !is_counting_ && !job_;
+         !is_counting_ && !job_ && !title_job_;
 }
 
 void session_state::schedule_check() {

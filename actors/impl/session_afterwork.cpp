@@ -19,6 +19,7 @@ void session_state::on(const session_work&) {
   // The summary is for when nobody waits for an answer.
   auto is_busy = std::any_of(replies_.begin(), replies_.end(),
                              [](const auto& entry) { return entry->is_running(); });
+  if (!is_busy) begin_title();
   if (is_busy || !last_ || header_.context_strategy != context_strategy::summarise || job_) return;
   int64_t lost = 0;
   for (const auto& run : last_->plan.runs)

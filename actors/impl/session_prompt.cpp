@@ -6,12 +6,11 @@
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "chat/title_prompt.hpp"
 
 namespace parley {
 
 namespace {
-
-constexpr size_t title_bytes_max = 120;
 
 // As stored: without the model's factor, so that a better calibration needs no recount.
 message_tokens tokens_of(const content_measure& measure, const token_rule& rule) {

@@ -1,6 +1,8 @@
 // SESSION's record and what of its messages is still to be stored.
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
+#include "chat/event_text.hpp"
+#include "chat/session_tags.hpp"
 
 namespace parley {
 
@@ -24,10 +26,12 @@ void session_state::next_record_write() {
 // Only from a write of write_record; the next one follows when this is over.
 void session_state::commit_record(commit batch, session changed,
                                   const std::function<void(const error&)>& then) {
+  auto name = is_fresh_ ? "session.created" : "session.updated";
   self_->request(parts_.storage, caf::infinite, std::move(batch))
       .then(
-          [this, changed = std::move(changed), then](const done&) {
+          [this, name, changed = std::move(changed), then](const done&) {
             header_ = changed;
+            note(name, event_text(header_));
             then(error{});
             next_record_write();
           },
@@ -58,6 +62,10 @@ void session_state::reload() {
           });
 }
 
+void session_state::note(std::string name, std::string data) {
+  self_->send(parts_.parent, note_event{std::move(name), std::move(data)});
+}
+
 // -- Changes ------------------------------------------------------------------------------------
 
 caf::result<session> session_state::on(const change_session& change) {
@@ -85,6 +93,7 @@ expected<session> session_state::changed_by(const change_session& change) const 
   auto changed = header_;
   change.patch.apply_to(changed);
   if (change.patch.has(&session::title)) changed.title_source = title_source::user;
+  TRY(changed.tags, joined_tags(changed.tags, change.added_tags));
   if (changed.active_leaf_id && header_of(*changed.active_leaf_id) == nullptr)
     return make_error(errc::not_found);
   ++changed.version;

@@ -59,6 +59,13 @@ struct summary_job {
   std::vector<answer<session_summary>> askers;
 };
 
+/// A title that is being written, once in the life of a session.
+struct title_job {
+  provider_actor provider;
+  call_id call = 0;
+  std::string written;
+};
+
 /// A running reply, or one that is over and kept for readers that come late.
 struct reply {
   enum class phase {
@@ -121,6 +128,7 @@ class session_state {
   void on(const leave_reply& leaving);
   caf::result<done> on(const stop_reply& stop);
   caf::result<session> on(const change_session& change);
+  caf::result<session> on(const fork_session& wanted);
   caf::result<turn_preview> on(const preview_turn& wanted);
   caf::result<message> on(const change_message& change);
   caf::result<done> on(const drop_message& drop);
@@ -157,6 +165,7 @@ class session_state {
   // session_record.cpp: the record, and rows that could not be stored in time.
   void write_record(std::function<void()> write);
   void next_record_write();
+  void note(std::string name, std::string data);
   void commit_record(commit batch, session changed, const std::function<void(const error&)>& then);
   void reload();
   expected<session> changed_by(const change_session& change) const;
@@ -182,6 +191,7 @@ class session_state {
   void store_drop(uint64_t held, message_id root);
   session without(const std::unordered_set<message_id>& gone, message_id root) const;
   void forget(const std::unordered_set<message_id>& gone);
+  expected<copy_messages> copies_of(message_id leaf, session_id to) const;
 
   // session_context.cpp: which messages a request has.
   void compose(const std::shared_ptr<composition>& made, const composed& then);
@@ -223,6 +233,13 @@ class session_state {
   void end_summary_part(call_id call);
   void store_summary(session_summary made, const std::function<void(const error&)>& then);
   void end_summary(const error& fault);
+  // session_title.cpp
+  void begin_title();
+  void call_title_model(const model_config& model, const message_list& rows);
+  void hear_title(const reply_delta& delta);
+  void end_title_call();
+  void end_title(const error& fault);
+  void store_title(const std::string& title);
   size_t index_of(message_id id, const std::vector<const message_header*>& path) const;
 
   // session_turn.cpp: a turn from commit to done.
@@ -268,6 +285,8 @@ class session_state {
   std::vector<message_header> messages_;
   std::optional<session_summary> summary_;
   std::optional<summary_job> job_;
+  std::optional<title_job> title_job_;
+  bool is_title_tried_ = false;
   /// What the last turn counted with; messages without a count in it are counted anew.
   std::optional<token_vocabulary> vocabulary_;
   bool is_counting_ = false;

@@ -220,6 +220,7 @@ void session_state::call_summary_model(const message_list& rows) {
 }
 
 void session_state::hear(const reply_delta& delta) {
+  if (title_job_ && title_job_->call == delta.call) return hear_title(delta);
   if (!job_ || job_->call != delta.call) return;
   for (const auto& added : delta.deltas)
     if (added.type == part_type::text && job_->written.size() <= summary_bytes_max)

@@ -1,6 +1,8 @@
 // The tree of a session's messages: where a turn joins it, what its user notes on a message, and
 // how a branch is removed.
+#include "actors/impl/make_once.hpp"
 #include "actors/impl/session_state.hpp"
+#include "chat/event_text.hpp"
 
 namespace parley {
 
@@ -215,11 +217,13 @@ void session_state::store_drop(uint64_t held, message_id root) {
     commit removal{{erase_messages{parts_.id, root}, update_session{changed}}};
     if (summary_ && gone.count(summary_->covers) != 0)
       removal.changes.emplace_back(erase_summary{parts_.id});
-    commit_record(std::move(removal), std::move(changed), [this, held, gone](const error& cause) {
-      if (cause) return answers_.fail<done>(held, cause);
-      forget(gone);
-      answers_.deliver<done>(held, done{});
-    });
+    commit_record(std::move(removal), std::move(changed),
+                  [this, held, gone, root](const error& cause) {
+                    if (cause) return answers_.fail<done>(held, cause);
+                    forget(gone);
+                    note("message.deleted", event_text(parts_.id, root));
+                    answers_.deliver<done>(held, done{});
+                  });
   });
 }
 
@@ -254,6 +258,69 @@ void session_state::forget(const std::unordered_set<message_id>& gone) {
   if (job_ && std::any_of(job_->covered.begin(), job_->covered.end(), is_gone))
     end_summary(make_error(errc::conflict, "summary_dropped", "Its messages were deleted."));
   tell_weight();
+}
+
+// -- A branch as a session of its own -----------------------------------------------------------
+
+expected<copy_messages> session_state::copies_of(message_id leaf, session_id to) const {
+  copy_messages copies{parts_.id, to, {}};
+  if (leaf.is_none()) return copies;
+  if (header_of(leaf) == nullptr) return make_error(errc::not_found);
+  for (const auto* known : path_to(leaf)) {
+    if (known->status == message_status::streaming) return still_running(known->id);
+    if (unsaved_row(known->id) != nullptr) return make_error(errc::unavailable);
+    copies.messages.push_back({known->id, message_id::make()});
+  }
+  return copies;
+}
+
+caf::result<session> session_state::on(const fork_session& wanted) {
+  ++seen_;
+  last_used_ = self_->clock().now();
+  if (is_absent() || is_fresh_) return refuse_absent();
+  if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
+  auto shown = header_.active_leaf_id.value_or(message_id{});
+  TRY(auto copies, copies_of(wanted.leaf.is_none() ? shown : wanted.leaf, wanted.made));
+  auto renamed = [&](const std::optional<message_id>& old) {
+    std::optional<message_id> found;
+    for (const auto& one : copies.messages)
+      if (old == one.from) found = one.to;
+    return found;
+  };
+  auto made = header_;
+  made.id = wanted.made;
+  made.version = 1;
+  made.created_at = made.updated_at = parts_.clock->now();
+  made.pinned = made.archived = false;
+  if (wanted.title) {
+    made.title = *wanted.title;
+    made.title_source = title_source::user;
+  }
+  made.active_leaf_id.reset();
+  if (!copies.messages.empty()) made.active_leaf_id = copies.messages.back().to;
+  made.context_begin = renamed(header_.context_begin);
+  made.message_count = std::ssize(copies.messages);
+  if (made.message_count == 0) made.last_message_at.reset();
+
+  commit stored;
+  if (wanted.key) {
+    auto once = remembered({parts_.owner, *wanted.key}, made.created_at);
+    once.session = made.id;
+    stored.changes.emplace_back(std::move(once));
+  }
+  stored.changes.emplace_back(create_session{made});
+  if (auto covers = summary_ ? renamed(summary_->covers) : std::nullopt) {
+    auto summary = *summary_;
+    summary.session_id = made.id;
+    summary.covers = *covers;
+    stored.changes.emplace_back(put_summary{std::move(summary)});
+  }
+  stored.changes.emplace_back(std::move(copies));
+  auto held = answers_.hold<session>(self_);
+  self_->request(parts_.storage, caf::infinite, std::move(stored))
+      .then([this, key = held.first, made](const done&) { answers_.deliver<session>(key, made); },
+            [this, key = held.first](const error& cause) { answers_.fail<session>(key, cause); });
+  return held.second;
 }
 
 }  // namespace parley

@@ -1,6 +1,7 @@
 // A turn of SESSION, from the draft to the event `done` (docs/house.md, "A turn").
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
+#include "chat/event_text.hpp"
 
 namespace parley {
 
@@ -122,6 +123,9 @@ void session_state::on_stored(reply& running, const message& asked) {
     messages_.push_back({row.id, row.parent_id.value_or(message_id{}), row.role, row.status,
                          row.pinned, row.measure});
   tell_weight();
+  if (kind == turn_kind::say) note("message.created", event_text(parts_.id, asked.id));
+  if (kind != turn_kind::go_on) note("message.created", event_text(parts_.id, row.id));
+  note("reply.started", event_text(parts_.id, row.id, row.status));
   running.at = reply::phase::streaming;
   show(running);
   if (running.ending) return finish(running, *std::exchange(running.ending, std::nullopt));
@@ -160,6 +164,7 @@ void session_state::release_call(reply& running) {
 
 bool session_state::watches(const provider_actor& provider) const {
   if (job_ && job_->call != 0 && job_->provider == provider) return true;
+  if (title_job_ && title_job_->call != 0 && title_job_->provider == provider) return true;
   return std::any_of(replies_.begin(), replies_.end(), [&](const auto& entry) {
     return entry->call != 0 && entry->provider == provider;
   });
@@ -222,6 +227,8 @@ void session_state::on(const checkpoint_lost& lost) {
 
 void session_state::on(const reply_finished& finished) {
   auto* running = find_call(finished.call);
+  if (running == nullptr && title_job_ && title_job_->call == finished.call)
+    return end_title_call();
   if (running == nullptr) return end_summary_part(finished.call);
   release_call(*running);
   reply_ending ending;
@@ -234,6 +241,7 @@ void session_state::on(const reply_failed& failed) {
   auto* running = find_call(failed.call);
   if (running == nullptr) {
     if (job_ && job_->call == failed.call) end_summary(failed.cause);
+    if (title_job_ && title_job_->call == failed.call) end_title(failed.cause);
     return;
   }
   if (!is_retried(*running, failed.cause)) fail_call(*running, failed.cause);
@@ -338,6 +346,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   }
   note_row(running.row);
   running.log.finish(status, std::move(shown));
+  note("reply.finished", event_text(parts_.id, running.id(), status));
   // Before `done` is seen: whoever answers it at once finds the turn counted as over.
   self_->send(parts_.parent, turn_ended{parts_.id});
   for (auto& stopper : std::exchange(running.stoppers, {})) {

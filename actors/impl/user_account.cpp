@@ -78,6 +78,7 @@ caf::result<user_settings> user_state::on(const change_settings& message) {
   message.patch.apply_to(changed);
   return store_then<user_settings>(*this, {put_user_settings{id, changed}}, [this, changed] {
     settings = changed;
+    tell_event("settings.updated", "{}");
     return settings;
   });
 }

@@ -15,6 +15,7 @@ void user_state::begin(user_place place, std::shared_ptr<const user_parts> given
   parts = std::move(given);
   parent = std::move(place.parent);
   gauge = std::move(place.gauge);
+  begin_events();
   touch();
   load();
   self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
@@ -28,6 +29,7 @@ void user_state::load() {
             account = std::move(loaded.account);
             logins = std::move(loaded.logins);
             models = std::move(loaded.models);
+            folders = std::move(loaded.folders);
             settings = std::move(loaded.settings);
             session_count = loaded.session_count;
           },
@@ -75,7 +77,7 @@ void user_state::touch() {
 }
 
 bool user_state::is_idle() const {
-  return !is_ending && sessions.empty() && answers.size() == 0;
+  return !is_ending && sessions.empty() && listeners.empty() && answers.size() == 0;
 }
 
 void user_state::on(const idle_check&) {
@@ -132,6 +134,13 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<get_session>(self),
           handle<patch_session>(self),
           handle<remove_session>(self),
+          handle<fork_own_session>(self),
+          handle<change_sessions>(self),
+          handle<list_folders>(self),
+          handle<get_folder>(self),
+          handle<add_folder>(self),
+          handle<change_folder>(self),
+          handle<drop_folder>(self),
           handle<list_messages>(self),
           handle<get_message>(self),
           handle<post_message>(self),
@@ -145,7 +154,10 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<drop_session_summary>(self),
           handle<make_session_summary>(self),
           handle<count_tokens>(self),
+          handle<join_events>(self),
+          handle<leave_events>(self),
           handle<find_model>(self),
+          handle<note_event>(self),
           handle<session_idle>(self),
           handle<turn_ended>(self),
           handle<session_weighs>(self),

@@ -21,8 +21,10 @@ using session_factory = std::function<session_actor(session_parent_actor parent,
                                                     session_id id, std::optional<session> fresh)>;
 
 struct user_limits {
-  size_t logins_max = 50;            ///< the oldest goes
-  size_t models_max = 100;           ///< settings: models_per_user_max
+  size_t logins_max = 50;   ///< the oldest goes
+  size_t models_max = 100;  ///< settings: models_per_user_max
+  size_t folders_max = 500;
+  size_t listeners_max = 100;        ///< to live changes
   int64_t sessions_max = 10'000;     ///< settings: sessions_per_user_max
   size_t sessions_open_max = 1'000;  ///< SESSION actors awake at a time
   int streams_max = 4;               ///< settings: streams_per_user_max

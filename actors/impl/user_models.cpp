@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "actors/impl/user_state.hpp"
+#include "chat/event_text.hpp"
 
 namespace parley {
 
@@ -76,6 +77,7 @@ void user_state::make_personal_model(uint64_t key, const add_model& asked) {
   changes.emplace_back(create_model{*model});
   store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
     models.push_back(model);
+    tell_event("model.updated", event_text_of_id(to_string(model.id)));
     return model;
   });
 }
@@ -95,6 +97,7 @@ caf::result<model_config> user_state::on(const change_model& message) {
   return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
     for (auto& model : models)
       if (model.id == changed.id) model = changed;
+    tell_event("model.updated", event_text_of_id(to_string(changed.id)));
     return changed;
   });
 }
@@ -107,6 +110,7 @@ caf::result<done> user_state::on(const drop_model& message) {
   return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
     auto is_it = [&](const model_config& model) { return model.id == dropped; };
     models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
+    tell_event("model.updated", event_text_of_id(to_string(dropped)));
     return done{};
   });
 }
@@ -114,6 +118,8 @@ caf::result<done> user_state::on(const drop_model& message) {
 caf::result<model_config> user_state::on(const find_model& message) {
   TRY_DONE(check_present());
   if (message.purpose == model_purpose::summary) return find_summary_model(message.id);
+  if (message.purpose == model_purpose::title)
+    return self->delegate(parts->system_models, find_system_model{{}, model_purpose::title});
   if (message.id.is_none()) {
     auto held = answers.hold<model_config>(self);
     find_default_model(held.first);

@@ -1,6 +1,8 @@
 // USER: chat sessions. SESSION and READER answer the askers themselves wherever that is possible.
 #include "actors/impl/user_state.hpp"
 #include "base/log.hpp"
+#include "chat/event_text.hpp"
+#include "chat/session_tags.hpp"
 
 namespace parley {
 
@@ -36,6 +38,7 @@ expected<user_state::open_session*> user_state::reach(session_id wanted,
 }
 
 void user_state::tell_sessions(const end_streams& message) {
+  end_listeners(message.login);
   for (auto& [session, entry] : sessions) {
     ++entry.sent;
     self->send(entry.holder, message);
@@ -99,6 +102,7 @@ void user_state::on(const session_weighs& message) {
 
 caf::result<session> user_state::on(const add_session& message) {
   TRY_DONE(check_caller(message.who));
+  TRY_DONE(check_folder(message.patch));
   auto held = answers.hold<session>(self);
   make_once<session>(
       *this, held.first, own(message.key),
@@ -117,6 +121,13 @@ void user_state::make_session(uint64_t key, const add_session& asked) {
   header.id = session_id::make();
   header.owner_id = id;
   header.created_at = header.updated_at = now();
+  auto tags = joined_tags(std::move(header.tags));
+  if (!tags) return answers.fail<session>(key, std::move(tags.error()));
+  header.tags = std::move(*tags);
+  if (const auto* in = find_folder(header.folder_id)) {
+    if (!asked.patch.has(&session::system_prompt)) header.system_prompt = in->system_prompt;
+    if (!asked.patch.has(&session::model_id)) header.model_id = in->model_id;
+  }
   if (!header.title.empty()) header.title_source = title_source::user;
   std::vector<change> changes;
   if (auto named = own(asked.key)) {
@@ -126,13 +137,14 @@ void user_state::make_session(uint64_t key, const add_session& asked) {
   changes.emplace_back(create_session{header});
   store_then<session>(*this, key, std::move(changes), [this, header] {
     ++session_count;
+    tell_event("session.created", event_text(header));
     return header;
   });
 }
 
 caf::result<page_of<session>> user_state::on(const list_sessions& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(parts->reader, page_sessions{id, message.page});
+  return self->delegate(parts->reader, page_sessions{id, message.page, message.filter});
 }
 
 caf::result<session> user_state::on(const get_session& message) {
@@ -142,26 +154,71 @@ caf::result<session> user_state::on(const get_session& message) {
 
 caf::result<session> user_state::on(const patch_session& message) {
   TRY_DONE(check_caller(message.who));
+  TRY_DONE(check_folder(message.change.patch));
   TRY(auto* entry, reach(message.id));
   ++entry->sent;
   return self->delegate(entry->holder, message.change);
 }
 
-// USER hears of it itself: the session no longer counts.
 caf::result<done> user_state::on(const remove_session& message) {
   TRY_DONE(check_caller(message.who));
-  TRY(auto* entry, reach(message.id));
-  ++entry->sent;
   auto held = answers.hold<done>(self);
-  self->request(entry->holder, caf::infinite, message.drop)
+  remove(message.id, message.drop, [this, key = held.first](const error& fault) {
+    if (fault)
+      answers.fail<done>(key, fault);
+    else
+      answers.deliver<done>(key, done{});
+  });
+  return held.second;
+}
+
+// USER hears of it itself: the session no longer counts.
+void user_state::remove(session_id removed, const drop_session& drop,
+                        std::function<void(const error&)> then) {
+  auto entry = reach(removed);
+  if (!entry) return then(entry.error());
+  ++(*entry)->sent;
+  self->request((*entry)->holder, caf::infinite, drop)
       .then(
-          [this, key = held.first, removed = message.id](const done& result) {
+          [this, then, removed](const done&) {
             session_count = std::max<int64_t>(0, session_count - 1);
             close_session(removed);
-            answers.deliver<done>(key, result);
+            tell_event("session.deleted", event_text_of_id(to_string(removed)));
+            then({});
           },
-          [this, key = held.first](error& cause) { answers.fail<done>(key, std::move(cause)); });
+          [then](const error& cause) { then(cause); });
+}
+
+caf::result<session> user_state::on(const fork_own_session& asked) {
+  TRY_DONE(check_caller(asked.who));
+  auto held = answers.hold<session>(self);
+  make_once<session>(
+      *this, held.first, own(asked.fork.key), [this, key = held.first, asked] { fork(key, asked); },
+      [this, key = held.first](const remember_key& made) {
+        answers.hand_on<session>(key, parts->reader, read_session{id, made.session});
+      });
   return held.second;
+}
+
+void user_state::fork(uint64_t key, const fork_own_session& asked) {
+  if (session_count >= parts->limits.sessions_max)
+    return answers.fail<session>(key, too_many_sessions());
+  auto entry = reach(asked.session);
+  if (!entry) return answers.fail<session>(key, std::move(entry.error()));
+  ++(*entry)->sent;
+  ++session_count;
+  auto wanted = asked.fork;
+  wanted.made = session_id::make();
+  self->request((*entry)->holder, caf::infinite, wanted)
+      .then(
+          [this, key](const session& made) {
+            tell_event("session.created", event_text(made));
+            answers.deliver<session>(key, made);
+          },
+          [this, key](error& cause) {
+            --session_count;
+            answers.fail<session>(key, std::move(cause));
+          });
 }
 
 caf::result<page_of<message>> user_state::on(const list_messages& asked) {

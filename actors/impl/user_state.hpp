@@ -1,6 +1,9 @@
 /// The state of a USER actor: one `on` for each row of its table, spread over user_*.cpp.
 #pragma once
 
+#include <deque>
+#include <unordered_set>
+
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/make_once.hpp"
 #include "actors/impl/store_then.hpp"
@@ -48,6 +51,11 @@ struct user_state {
   caf::result<done> on(const drop_model& message);
   caf::result<model_config> on(const find_model& message);
 
+  // user_events.cpp
+  void on(const note_event& told);
+  caf::result<events_joined> on(const join_events& asked);
+  void on(const leave_events& leaving);
+
   // user_counting.cpp
   caf::result<counted_tokens> on(const count_tokens& asked);
 
@@ -57,6 +65,17 @@ struct user_state {
   caf::result<session> on(const get_session& message);
   caf::result<session> on(const patch_session& message);
   caf::result<done> on(const remove_session& message);
+  caf::result<session> on(const fork_own_session& asked);
+
+  // user_folders.cpp
+  caf::result<folder_list> on(const list_folders& message);
+  caf::result<folder> on(const get_folder& message);
+  caf::result<folder> on(const add_folder& message);
+  caf::result<folder> on(const change_folder& message);
+  caf::result<done> on(const drop_folder& message);
+  caf::result<bulk_result> on(const change_sessions& asked);
+
+  // user_sessions.cpp
   caf::result<page_of<message>> on(const list_messages& asked);
   caf::result<message> on(const get_message& asked);
   caf::result<reply_ticket> on(const post_message& asked);
@@ -112,6 +131,13 @@ struct user_state {
     secret_text next;
   };
 
+  /// Someone who hears of live changes.
+  struct listener {
+    event_reader_actor reader;
+    uint64_t stream = 0;
+    login_id login;
+  };
+
   enum class while_password_must_change : uint8_t { refused = 1, allowed };
 
   // user_actor.cpp
@@ -154,7 +180,23 @@ struct user_state {
   void count(const std::shared_ptr<count_job>& job);
   void calibrate(const std::shared_ptr<count_job>& job);
 
+  // user_events.cpp
+  void begin_events();
+  void tell_event(std::string name, std::string data);
+  void end_listeners(login_id ended);
+
+  // user_folders.cpp
+  struct bulk_job;
+  const folder* find_folder(const std::optional<folder_id>& wanted) const;
+  expected<void> check_folder(const patch_of<session>& patch) const;
+  expected<void> check_place(const folder& changed) const;
+  void make_folder(uint64_t key, const add_folder& asked);
+  void put_folder(const folder& changed);
+  void go_on(const std::shared_ptr<bulk_job>& job);
+
   // user_sessions.cpp
+  void remove(session_id removed, const drop_session& drop, std::function<void(const error&)> then);
+  void fork(uint64_t key, const fork_own_session& asked);
   expected<open_session*> reach(session_id wanted, std::optional<session> fresh = std::nullopt);
   void tell_sessions(const end_streams& message);
   void give_back(open_session& entry);
@@ -179,10 +221,15 @@ struct user_state {
   user account;
   std::vector<login> logins;
   std::vector<model_config> models;
+  std::vector<folder> folders;
   user_settings settings;
   int64_t session_count = 0;
 
   std::unordered_map<session_id, open_session> sessions;
+  std::vector<listener> listeners;
+  std::deque<account_event> events;  ///< the last ones
+  int64_t last_event = 0;
+  bool has_listened = false;                      ///< anybody, ever
   std::map<std::string, first_turn> first_turns;  ///< by route and Idempotency-Key
   int running = 0;                                ///< turns of all sessions
   int wrong_passwords = 0;                        ///< in a row, in change_password

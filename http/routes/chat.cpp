@@ -1,6 +1,4 @@
 // Turns: say something, follow the reply, stop it.
-#include <charconv>
-
 #include "http/edge.hpp"
 #include "http/routes/routes.hpp"
 #include "schema/requests.hpp"
@@ -120,15 +118,8 @@ expected<void> post_more(edge& at, exchange& x, const parsed_request& request) {
 
 expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto id, path_id<message_id>(x, 0));
-  int64_t after = 0;
-  auto last = request.header("Last-Event-ID");
-  if (!last) last = request.query("after");
-  if (last) {
-    auto [end, fault] = std::from_chars(last->data(), last->data() + last->size(), after);
-    if (fault != std::errc{} || end != last->data() + last->size() || after < 0)
-      return make_error(errc::malformed, "position", "This is no position of a stream.");
-  }
-  at.ask_for_reply(x, join_reply{x.who, id, at.make_follower(x, after, false)});
+  TRY(auto after, read_position(request));
+  at.ask_for_reply(x, join_reply{x.who, id, at.make_follower(x, after.value_or(0), false)});
   return {};
 }
 

@@ -101,7 +101,10 @@ expected<void> about(edge& at, exchange& x, const parsed_request&) {
   json.begin_object().member("name", "parley").member("version", PARLEY_VERSION);
   json.member("mode", values.mode == operating_mode::single ? "single" : "multi");
   json.member("uptimeSeconds", (at.clock().now().ms - at.status().started_at.ms) / 1000);
-  json.key("features").begin_array().value("chat").value("resume").value("models").end_array();
+  json.key("features").begin_array();
+  for (auto feature : {"chat", "resume", "models", "branches", "folders", "events"})
+    json.value(feature);
+  json.end_array();
   json.key("limits").begin_object();
   json.member("messageBytes", values.message_bytes_max);
   json.member("bodyBytes", values.chat_body_bytes_max);

@@ -72,6 +72,8 @@ expected<void> post_session(edge& at, exchange& x, const parsed_request& request
 expected<void> get_session(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_session(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> fork_session(edge& at, exchange& x, const parsed_request& request);
+expected<void> change_many(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_messages(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_message(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_message(edge& at, exchange& x, const parsed_request& request);
@@ -81,6 +83,13 @@ expected<void> put_summary(edge& at, exchange& x, const parsed_request& request)
 expected<void> delete_summary(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_summary(edge& at, exchange& x, const parsed_request& request);
 
+// folders.cpp
+expected<void> get_folders(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_folder(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_folder(edge& at, exchange& x, const parsed_request& request);
+expected<void> patch_folder(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_folder(edge& at, exchange& x, const parsed_request& request);
+
 // chat.cpp
 expected<void> post_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_again(edge& at, exchange& x, const parsed_request& request);
@@ -88,6 +97,9 @@ expected<void> post_more(edge& at, exchange& x, const parsed_request& request);
 expected<void> follow_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> stop_turn(edge& at, exchange& x, const parsed_request& request);
 expected<void> preview_turn(edge& at, exchange& x, const parsed_request& request);
+
+// events.cpp
+expected<void> get_events(edge& at, exchange& x, const parsed_request& request);
 
 // tokens.cpp
 expected<void> post_count(edge& at, exchange& x, const parsed_request& request);

@@ -16,11 +16,45 @@ std::optional<Id> query_id(const parsed_request& request, const char* name, faul
   return id;
 }
 
+std::optional<bool> query_flag(const parsed_request& request, const char* name,
+                               fault_list& faults) {
+  auto text = request.query(name);
+  if (!text) return std::nullopt;
+  if (*text != "true" && *text != "false")
+    faults.add(std::string{"/"} + name, "type", "Must be true or false.", "\"boolean\"");
+  return *text == "true";
+}
+
+session_filter read_filter(const parsed_request& request, fault_list& faults) {
+  session_filter filter;
+  if (request.query("folderId") == "none")
+    filter.folder_id = folder_id{};
+  else
+    filter.folder_id = query_id<folder_id>(request, "folderId", faults);
+  filter.tag = request.query("tag");
+  filter.pinned = query_flag(request, "pinned", faults);
+  filter.archived = query_flag(request, "archived", faults).value_or(false);
+  filter.model_id = query_id<model_id>(request, "modelId", faults);
+  if (auto after = request.query("updatedAfter")) {
+    filter.updated_after = parse_instant(*after);
+    if (!filter.updated_after)
+      faults.add("/updatedAfter", "instant", "Must be an RFC 3339 date-time.");
+  }
+  filter.title_part = request.query("q").value_or("");
+  auto sort = request.query("sort").value_or("");
+  filter.order = enum_of<session_order>(std::string_view{sort}.substr(sort.starts_with('-')))
+                     .value_or(session_order::updated_at);
+  return filter;
+}
+
 }  // namespace
 
 expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request) {
-  TRY(auto page, read_page(request, "updatedAt", true));
-  at.ask_user<page_of<session>>(x, list_sessions{x.who, page},
+  fault_list faults;
+  auto filter = read_filter(request, faults);
+  constexpr auto orders = names_of(session_order{});
+  TRY(auto page, read_page(request, orders, true, std::move(faults)));
+  at.ask_user<page_of<session>>(x, list_sessions{x.who, page, std::move(filter)},
                                 [](const page_of<session>& found) { return page_answer(found); });
   return {};
 }
@@ -56,6 +90,37 @@ expected<void> delete_session(edge& at, exchange& x, const parsed_request& reque
   TRY(auto version, read_if_match(request));
   at.ask_user<done>(x, remove_session{x.who, id, {version}},
                     [](const done&) { return empty_answer(); });
+  return {};
+}
+
+expected<void> fork_session(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto id, path_id<session_id>(x, 0));
+  TRY(auto body, read_body<fork_body>(request, use::in_create));
+  TRY(auto key, at.read_key(x, request));
+  parley::fork_session fork;
+  fork.leaf = body.value.message_id.value_or(message_id{});
+  fork.title = std::move(body.value.title);
+  fork.key = std::move(key);
+  at.ask_user<session>(x, fork_own_session{x.who, id, std::move(fork)}, [](const session& made) {
+    return created_answer(made, "/api/sessions/" + to_string(made.id));
+  });
+  return {};
+}
+
+// A field that says nothing for this action is a fault.
+expected<void> change_many(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto body, read_body<bulk_body>(request, use::in_create));
+  auto& wanted = body.value;
+  fault_list faults;
+  auto is_move = wanted.action == session_action::move;
+  if (body.has(&bulk_body::folder_id) != is_move)
+    faults.add("/folderId", is_move ? "required" : "unknown", "Belongs to the action move.");
+  auto is_tag = wanted.action == session_action::tag;
+  if (wanted.tags.empty() == is_tag)
+    faults.add("/tags", is_tag ? "required" : "unknown", "Belongs to the action tag.");
+  if (!faults.is_empty()) return std::move(faults).to_error();
+  at.ask_user<bulk_result>(x, change_sessions{x.who, std::move(wanted)},
+                           [](const bulk_result& result) { return record_answer(200, result); });
   return {};
 }
 

@@ -90,9 +90,24 @@ CREATE UNIQUE INDEX model_configs_of_owner ON model_configs (owner_id, name)
   WHERE owner_id IS NOT NULL;
 CREATE UNIQUE INDEX model_configs_of_system ON model_configs (name) WHERE owner_id IS NULL;
 
--- model_id is no foreign key here and in messages: erasing a model must neither touch every row
+CREATE TABLE folders (
+  id            BLOB    NOT NULL PRIMARY KEY,
+  version       INTEGER NOT NULL,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL,
+  owner_id      BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name          TEXT    NOT NULL,
+  parent_id     BLOB,
+  place         INTEGER NOT NULL,
+  model_id      BLOB,
+  system_prompt TEXT
+) STRICT;
+
+CREATE INDEX folders_by_owner ON folders (owner_id, id);
+
+-- model_id is no foreign key here and in messages, nor folder_id: erasing a model must neither touch every row
 -- that names it nor fail a reply that is being written. An id is never used again, so queries show
--- the id of a model that is gone as null.
+-- the id of a model or folder that is gone as null.
 CREATE TABLE sessions (
   id               BLOB    NOT NULL PRIMARY KEY,
   version          INTEGER NOT NULL,
@@ -103,6 +118,10 @@ CREATE TABLE sessions (
   title_source     TEXT    NOT NULL,
   model_id         BLOB,
   context_strategy TEXT    NOT NULL,
+  folder_id        BLOB,
+  tags             TEXT    NOT NULL,
+  pinned           INTEGER NOT NULL,
+  archived         INTEGER NOT NULL,
   active_leaf_id   BLOB,
   message_count    INTEGER NOT NULL,
   last_message_at  INTEGER,
@@ -193,6 +212,7 @@ CREATE TABLE idempotency_keys (
   message     BLOB,
   model       BLOB,
   account     BLOB,
+  folder      BLOB,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (owner_id, route, key)
 ) STRICT, WITHOUT ROWID;

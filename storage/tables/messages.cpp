@@ -12,7 +12,7 @@ const std::string& message_columns() {
   // The id of a model that is gone shows as null (0001_initial.sql).
   static const auto columns =
       columns_of<message>(
-          "m", {"model_id", "(SELECT c.id FROM model_configs c WHERE c.id=m.model_id)"}) +
+          "m", {{"model_id", "(SELECT c.id FROM model_configs c WHERE c.id=m.model_id)"}}) +
       ",(SELECT COUNT(*) FROM messages b WHERE b.session_id=m.session_id"
       " AND b.parent_id IS m.parent_id AND b.seq<m.seq)"
       ",(SELECT COUNT(*) FROM messages b WHERE b.session_id=m.session_id"
@@ -142,6 +142,28 @@ expected<void> apply(connection& db, const erase_messages& change) {
   q.bind(change.session, change.root);
   TRY_DONE(q.run());
   if (db.changes() == 0) return make_error(errc::not_found);
+  return {};
+}
+
+expected<void> apply(connection& db, const copy_messages& change) {
+  static const auto sql = [] {
+    auto insert = insert_sql<message>("messages");
+    return insert.substr(0, insert.find(" VALUES(")) + " SELECT " +
+           columns_of<message>(
+               "m", {{"id", "?1"}, {"version", "1"}, {"session_id", "?2"}, {"parent_id", "?3"}}) +
+           " FROM messages m JOIN sessions f ON f.id=m.session_id JOIN sessions t ON t.id=?2"
+           " WHERE m.id=?4 AND m.session_id=?5 AND m.status<>'streaming'"
+           " AND f.owner_id=t.owner_id";
+  }();
+  std::optional<message_id> parent;
+  for (const auto& copy : change.messages) {
+    auto q = db.prepare(sql);
+    q.bind(copy.to, change.to);
+    detail::bind_value(q, parent);
+    q.bind(copy.from, change.from);
+    TRY_DONE(q.run_on_one());
+    parent = copy.to;
+  }
   return {};
 }
 

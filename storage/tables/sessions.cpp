@@ -5,22 +5,19 @@
 
 namespace parley::storage {
 
-namespace {
-
-// What every question about sessions starts from: erased users have none.
-constexpr std::string_view from_visible =
-    " FROM sessions s JOIN users u ON u.id=s.owner_id AND u.status<>'erased'";
-
 const std::string& session_columns() {
-  // The id of a model that is gone shows as null (0001_initial.sql).
+  // The id of a model or folder that is gone shows as null (0001_initial.sql).
   static const auto columns = columns_of<session>(
-      "s", {"model_id", "(SELECT m.id FROM model_configs m WHERE m.id=s.model_id)"});
+      "s", {{"model_id", "(SELECT m.id FROM model_configs m WHERE m.id=s.model_id)"},
+            {"folder_id", "(SELECT f.id FROM folders f WHERE f.id=s.folder_id)"}});
   return columns;
 }
 
+namespace {
+
 expected<session> read_visible(connection& db, const user_id& owner, const session_id& id) {
-  static const auto sql =
-      "SELECT " + session_columns() + std::string{from_visible} + " WHERE s.id=? AND s.owner_id=?";
+  static const auto sql = "SELECT " + session_columns() + std::string{visible_sessions} +
+                          " WHERE s.id=? AND s.owner_id=?";
   auto q = db.prepare(sql);
   q.bind(id, owner);
   return read_one<session>(q);
@@ -114,9 +111,9 @@ expected<void> apply(connection& db, const remember_key& change) {
   TRY_DONE(expire.run());
   auto q = db.prepare(
       "INSERT INTO idempotency_keys(owner_id,route,key,body_sha256,session,message,model,account,"
-      "created_at) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+      "folder,created_at) VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   q.bind(change.owner_id, change.route, change.key, change.body_sha256, change.session,
-         change.message, change.model, change.account, change.created_at);
+         change.message, change.model, change.account, change.folder, change.created_at);
   TRY_DONE(q.run());
   if (db.changes() == 0)
     return make_error(errc::conflict, "key_known", "This Idempotency-Key was used already.");
@@ -145,39 +142,10 @@ expected<session_loaded> read(const read_context& in, const load_session& questi
   return loaded;
 }
 
-expected<page_of<session>> read(const read_context& in, const page_sessions& question) {
-  page_plan plan{"sessions", question.page};
-  plan.bind_to(key_of(question.owner_id));
-  TRY_DONE(plan.check(sizeof(int64_t) + sizeof(session_id)));
-  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
-  const auto matches = std::string{from_visible} + " WHERE s.owner_id=?1";
-  auto direction = std::string{plan.direction()};
-  auto sql = "SELECT " + session_columns() + matches +
-             plan.after("(s.updated_at,s.id)", "(?3,?4)") + " ORDER BY s.updated_at" + direction +
-             ", s.id" + direction + " LIMIT ?2";
-  auto q = in.db.prepare(sql);
-  q.bind(question.owner_id, plan.limit() + 1);
-  if (!plan.key().empty()) {
-    q.bind(number_in_key(plan.key()));
-    q.bind_blob(plan.key().substr(sizeof(int64_t)));
-  }
-  constexpr int updated_at = parameter_of<session>("updated_at") - 1;
-  auto rows = std::pair{[](const query& row) { return read_record<session>(row); },
-                        [](const query& row) {
-                          return key_of(row.integer(updated_at)) + key_of(row.id<session_id>(0));
-                        }};
-  TRY(auto page, fill_page<session>(plan, q, in.page_bytes_max, rows));
-  if (question.page.needs_total) {
-    auto total = in.db.prepare("SELECT COUNT(*)" + matches);
-    total.bind(question.owner_id);
-    TRY(page.total, total.number());
-  }
-  return page;
-}
-
 expected<known_key> read(const read_context& in, const find_key& question) {
   auto q = in.db.prepare(
-      "SELECT k.body_sha256, k.session, k.message, k.model, k.account, k.created_at"
+      "SELECT k.body_sha256, k.session, k.message, k.model, k.account, k.folder,"
+      " k.created_at"
       " FROM idempotency_keys k"
       " JOIN users u ON u.id=k.owner_id AND u.status<>'erased'"
       " WHERE k.owner_id=? AND k.route=? AND k.key=? AND k.created_at>=?");
@@ -193,7 +161,8 @@ expected<known_key> read(const read_context& in, const find_key& question) {
                             .message = q.id<message_id>(2),
                             .model = q.id<model_id>(3),
                             .account = q.id<user_id>(4),
-                            .created_at = {q.integer(5)}};
+                            .folder = q.id<folder_id>(5),
+                            .created_at = {q.integer(6)}};
   return known;
 }
 

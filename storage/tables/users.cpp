@@ -145,6 +145,14 @@ expected<user_state_loaded> read(const read_context& in, const load_user& questi
   auto models = db.prepare(models_sql);
   models.bind(question.id);
   TRY(loaded.models, read_all<model_config>(models));
+  static const auto folders_sql =
+      "SELECT " +
+      columns_of<folder>(
+          "f", {{"model_id", "(SELECT m.id FROM model_configs m WHERE m.id=f.model_id)"}}) +
+      " FROM folders f WHERE f.owner_id=? ORDER BY f.id";
+  auto folders = db.prepare(folders_sql);
+  folders.bind(question.id);
+  TRY(loaded.folders, read_all<folder>(folders));
   auto settings = db.prepare("SELECT settings FROM user_settings WHERE owner_id=?");
   settings.bind(question.id);
   TRY(bool has_settings, settings.step());

@@ -25,7 +25,8 @@ TEST_CASE("a node tells everybody that it is well") {
   CHECK(about.at("/name") == "parley");
   CHECK(about.at("/version") == PARLEY_VERSION);
   CHECK(about.at("/mode") == "multi");
-  CHECK(about.at("/features").find("\"resume\"") != std::string::npos);
+  for (auto feature : {"\"resume\"", "\"branches\"", "\"folders\"", "\"events\""})
+    CHECK(about.at("/features").find(feature) != std::string::npos);
   CHECK(about.at("/limits/messageBytes") == std::to_string(world.values().message_bytes_max));
   CHECK(about.at("/limits/pageItems") == "100");
 

@@ -139,54 +139,6 @@ TEST_CASE("a sweep removes what an erased account left, batch by batch, also aft
   CHECK(stored::must(writer->prepare("SELECT COUNT(*) FROM users").number()) == 1);
 }
 
-TEST_CASE("a message goes with all that answers to it") {
-  stored db;
-  auto ada = db.add_user("ada");
-  auto chat = db.add_session(ada.id);
-  auto other = db.add_session(ada.id);
-  auto question = make_message(chat.id, {}, "Hi");
-  auto reply = make_reply(chat.id, question.id);
-  auto beside = make_message(chat.id, question.id, "Other");
-  auto next = make_message(chat.id, reply.id, "And?");
-  auto foreign = make_message(other.id, {}, "Else");
-  for (const auto& entry : {question, reply, beside, next, foreign}) db.put(create_message{entry});
-  db.put_checkpoint(reply.id, {{4, 0, part_type::text, "ab"}});
-  auto siblings = [&](const message& of) {
-    return db.get(read_message{ada.id, {}, of.id}).siblings;
-  };
-  CHECK(siblings(question).count == 1);
-  CHECK(siblings(reply).index == 0);
-  CHECK(siblings(beside).index == 1);
-  CHECK(siblings(beside).count == 2);
-
-  CHECK(is_fault(db.store(erase_messages{other.id, reply.id}), errc::not_found));
-  db.put(erase_messages{chat.id, reply.id});
-  CHECK(db.count("messages") == 3);
-  CHECK(db.count("reply_chunks") == 0);
-  CHECK(siblings(beside).count == 1);
-  db.put(erase_messages{chat.id, question.id});
-  CHECK(db.count("messages") == 1);
-  CHECK(is_fault(db.store(erase_messages{chat.id, question.id}), errc::not_found));
-}
-
-TEST_CASE("a reply that goes on keeps its parts, and its chunks join them") {
-  stored db;
-  auto ada = db.add_user("ada");
-  auto chat = db.add_session(ada.id);
-  auto question = make_message(chat.id, {}, "Count.");
-  auto reply = make_reply(chat.id, question.id);
-  for (const auto& entry : {question, reply}) db.put(create_message{entry});
-  reply.parts.emplace_back().text = "one, ";
-  reply.status = message_status::length;
-  db.put(finish_message{reply});
-  reply.status = message_status::streaming;
-  db.put(finish_message{reply});
-  db.put_checkpoint(reply.id, {{10, 0, part_type::text, "two"}});
-  auto row = db.get(read_message{ada.id, {}, reply.id});
-  CHECK(content_of(row.parts) == "one, two");
-  CHECK(row.parts.size() == 1);
-}
-
 TEST_CASE("pins and counts change one thing of a message") {
   stored db;
   auto ada = db.add_user("ada");

@@ -79,6 +79,17 @@ struct applier {
   error operator()(const erase_model& c) {
     return to.models.erase(c.id) == 1 ? error{} : make_error(errc::not_found);
   }
+  error operator()(const create_folder& c) {
+    to.folders[c.made.id] = c.made;
+    return {};
+  }
+  error operator()(const update_folder& c) {
+    to.folders[c.changed.id] = c.changed;
+    return {};
+  }
+  error operator()(const erase_folder& c) {
+    return to.folders.erase(c.id) == 1 ? error{} : make_error(errc::not_found);
+  }
   error operator()(const put_calibration& c) {
     to.calibrations.items.push_back(c.known);
     return {};
@@ -158,6 +169,8 @@ struct reader_state {
       if (entry.owner_id == asked.id) loaded.logins.push_back(entry);
     for (const auto& [id, model] : tables().models)
       if (model.owner_id == asked.id) loaded.models.push_back(model);
+    for (const auto& [id, known] : tables().folders)
+      if (known.owner_id == asked.id) loaded.folders.push_back(known);
     loaded.settings = tables().settings[asked.id];
     for (const auto& [id, header] : tables().sessions)
       loaded.session_count += header.owner_id == asked.id ? 1 : 0;

@@ -14,6 +14,7 @@ struct memory_tables {
   std::map<login_id, login> logins;
   std::map<std::string, spent_token> spent;  ///< by hash
   std::map<model_id, model_config> models;
+  std::map<folder_id, folder> folders;
   std::map<user_id, user_settings> settings;
   system_settings system;
   std::map<session_id, session> sessions;

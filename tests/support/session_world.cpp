@@ -18,7 +18,9 @@ part text_part(std::string text) {
 struct applier {
   session_script& to;
 
-  void operator()(const create_session& c) { to.header = c.header; }
+  void operator()(const create_session& c) {
+    if (c.header.id == to.header.id) to.header = c.header;
+  }
   void operator()(const update_session& c) { to.header = c.header; }
   void operator()(const erase_session&) { to.is_absent = true; }
   void operator()(const create_message& c) {
@@ -57,7 +59,9 @@ struct applier {
         if (known.id == entry.id) known.measure = entry.measure;
     }
   }
-  void operator()(const put_summary& c) { to.summary = c.summary; }
+  void operator()(const put_summary& c) {
+    if (c.summary.session_id == to.header.id) to.summary = c.summary;
+  }
   void operator()(const erase_summary&) { to.summary.reset(); }
   template <class Other>
   void operator()(const Other&) {}
@@ -136,6 +140,10 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
               return promise;
             }
             if (script->fail_model) return script->fail_model;
+            if (asked.purpose == model_purpose::title) {
+              if (script->title_model) return *script->title_model;
+              return make_error(errc::not_found);
+            }
             if (asked.purpose == model_purpose::summary && script->summary_model)
               return *script->summary_model;
             if (script->fallback && asked.id == script->fallback->id) return *script->fallback;
@@ -150,7 +158,8 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
             }
             for (auto& asker : std::exchange(script->held_models, {})) asker.deliver(script->model);
           },
-          [=](const session_weighs& told) { script->weights.push_back(told.bytes); }};
+          [=](const session_weighs& told) { script->weights.push_back(told.bytes); },
+          [=](const note_event& told) { script->events.push_back(told); }};
 }
 
 provider_actor::behavior_type run_provider(provider_actor::pointer self, session_script* script) {
@@ -206,6 +215,7 @@ struct namer {
   std::string operator()(const recount_messages&) { return "recount_messages"; }
   std::string operator()(const put_summary&) { return "put_summary"; }
   std::string operator()(const erase_summary&) { return "erase_summary"; }
+  std::string operator()(const copy_messages&) { return "copy_messages"; }
   std::string operator()(const put_calibration&) { return "put_calibration"; }
   template <class Other>
   std::string operator()(const Other&) {

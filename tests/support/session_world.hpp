@@ -35,6 +35,8 @@ struct session_script {
   model_config model;
   std::optional<model_config> summary_model;
   std::optional<model_config> fallback;  ///< found by its id
+  std::optional<model_config> title_model;
+  std::vector<note_event> events;
   error fail_model;
   bool holds_models = false;
   std::deque<answer<model_config>> held_models;

@@ -26,6 +26,7 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, reply_source>) return "ReplySource";
   if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
   if constexpr (std::is_same_v<T, usage>) return "Usage";
+  if constexpr (std::is_same_v<T, bulk_fault>) return "BulkFault";
   if constexpr (std::is_same_v<T, message_siblings>) return "MessageSiblings";
   if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
   if constexpr (std::is_same_v<T, reply_timing>) return "ReplyTiming";
@@ -137,7 +138,8 @@ void check_value(property in) {
     CHECK(in.number("maxItems") == bound_if(is_bounded, static_cast<double>(rule.length_max)));
     CHECK(in.number("minItems") ==
           bound_if(in.is_given() && rule.length_min > 0, static_cast<double>(rule.length_min)));
-    check_value<typename T::value_type>({member_at(in.schema, {"items"}), unbounded, in.as});
+    field_rule of_items{.length_min = rule.item_length_min, .length_max = rule.item_length_max};
+    check_value<typename T::value_type>({member_at(in.schema, {"items"}), of_items, in.as});
   } else {
     static_assert(record<T>);
     auto named = in.schema;
@@ -257,16 +259,25 @@ TEST_CASE("the contract's schemas are the records' fields") {
   check.compare<new_user_body>("NewUser", use::in_create);
   check.compare<user_change_body>("AccountChange", use::in_patch);
   check.compare<chat_body>("Turn", use::in_create);
+  check.compare<folder>("Folder", use::out);
+  check.compare<folder>("NewFolder", use::in_create);
+  check.compare<folder>("FolderPatch", use::in_patch);
+  check.compare<bulk_body>("BulkRequest", use::in_create);
+  check.compare<bulk_fault>("BulkFault", use::out);
+  check.compare<bulk_result>("BulkResult", use::out);
+  check.compare<fork_body>("ForkRequest", use::in_create);
   check.compare<again_body>("AgainRequest", use::in_create);
   check.compare<message_siblings>("MessageSiblings", use::out);
   check.compare<stop_body>("StopRequest", use::in_create);
 
   // Written member by member: no record stands behind them.
-  name_set others{"ErrorAnswer", "Error",        "FieldFault",  "Readiness",   "Health",
-                  "About",       "LoginMethods", "LoginList",   "LoginTicket", "UserPage",
-                  "ModelList",   "SessionPage",  "MessagePage", "ReplyTicket", "ReplyStream",
-                  "PartOpened",  "TextAdded",    "ReplyError",  "ReplyDone",   "TurnPreview",
-                  "TokenCount"};
+  name_set others{"ErrorAnswer",   "Error",          "FieldFault",   "Readiness",
+                  "Health",        "About",          "LoginMethods", "LoginList",
+                  "LoginTicket",   "UserPage",       "ModelList",    "SessionPage",
+                  "MessagePage",   "ReplyTicket",    "ReplyStream",  "PartOpened",
+                  "TextAdded",     "ReplyError",     "ReplyDone",    "TurnPreview",
+                  "TokenCount",    "FolderList",     "ChangeStream", "SessionChanged",
+                  "RecordChanged", "MessageChanged", "ReplyChanged"};
   others.insert(check.seen().begin(), check.seen().end());
   CHECK(names_in(check.known().schemas()) == others);
 }
