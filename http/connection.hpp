@@ -19,17 +19,17 @@ enum class reactor::state : uint8_t {
 };
 
 struct reactor::connection final : io_watcher {
-  connection(reactor& owner, uint32_t its_slot)
-      : reactor_(owner), slot(its_slot), timer([this] { reactor_.on_due(*this); }) {}
+  connection(reactor& its_owner, uint32_t its_slot)
+      : owner(its_owner), slot(its_slot), timer([this] { owner.on_due(*this); }) {}
 
-  void on_ready(uint32_t events) override { reactor_.on_ready(*this, events); }
+  void on_ready(uint32_t events) override { owner.on_ready(*this, events); }
 
   bool is_open() const { return fd >= 0; }
   bool is_in_exchange() const { return at == state::answering || at == state::streaming; }
   bool is_reading() const { return at == state::idle || at == state::head || at == state::body; }
   size_t unsent() const { return out.size() - out_sent; }
 
-  reactor& reactor_;
+  reactor& owner;
   const uint32_t slot;
   uint32_t generation = 1;  ///< of the exchange in flight, or of the last one
   int fd = -1;

@@ -232,10 +232,10 @@ class messages_parser final : public framed_parser {
   /// Counts grow from event to event; each names only some. What was read from or written to the
   /// cache is not part of `input_tokens`.
   void read_usage(const json_value& holder) {
-    auto used = holder.find("usage");
-    if (!used) return;
+    auto told = holder.find("usage");
+    if (!told) return;
     auto take = [&](std::string_view key, int64_t& target) {
-      auto tokens = count_at(*used, key);
+      auto tokens = count_at(*told, key);
       if (tokens) target = *tokens;
       return tokens.has_value();
     };
@@ -244,10 +244,10 @@ class messages_parser final : public framed_parser {
     take("cache_creation_input_tokens", cache_written_);
     has_cache_ |= take("cache_read_input_tokens", cache_read_);
     if (!is_told) return;
-    used_ = usage{};
-    used_->prompt_tokens = input_ + cache_written_ + cache_read_;
-    used_->completion_tokens = output_;
-    if (has_cache_) used_->cached_tokens = cache_read_;
+    auto& sum = used().emplace();
+    sum.prompt_tokens = input_ + cache_written_ + cache_read_;
+    sum.completion_tokens = output_;
+    if (has_cache_) sum.cached_tokens = cache_read_;
   }
 
   void read_start(const json_value& event) {

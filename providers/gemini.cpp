@@ -200,12 +200,13 @@ class generate_content_parser final : public framed_parser {
     auto spoken = count_at(counts, "candidatesTokenCount");
     auto thought = count_at(counts, "thoughtsTokenCount");
     if (!prompt_tokens && !spoken && !thought) return;
-    if (!used_) used_ = usage{};
-    if (prompt_tokens) used_->prompt_tokens = *prompt_tokens;
-    if (thought) used_->reasoning_tokens = thought;
+    if (!used()) used().emplace();
+    auto& sum = *used();
+    if (prompt_tokens) sum.prompt_tokens = *prompt_tokens;
+    if (thought) sum.reasoning_tokens = thought;
     if (spoken) spoken_ = *spoken;
-    used_->completion_tokens = spoken_ + used_->reasoning_tokens.value_or(0);
-    if (auto cached = count_at(counts, "cachedContentTokenCount")) used_->cached_tokens = cached;
+    sum.completion_tokens = spoken_ + sum.reasoning_tokens.value_or(0);
+    if (auto cached = count_at(counts, "cachedContentTokenCount")) sum.cached_tokens = cached;
   }
 
   /// Thought signatures sit in the parts, which go back as they came.

@@ -102,9 +102,9 @@ class chat_parser final : public framed_parser {
     auto prompt_tokens = count_at(line, "prompt_eval_count");
     auto completion_tokens = count_at(line, "eval_count");
     if (prompt_tokens || completion_tokens) {
-      used_ = usage{};
-      used_->prompt_tokens = prompt_tokens.value_or(0);
-      used_->completion_tokens = completion_tokens.value_or(0);
+      auto& sum = used().emplace();
+      sum.prompt_tokens = prompt_tokens.value_or(0);
+      sum.completion_tokens = completion_tokens.value_or(0);
     }
     auto is_cut = line.string_at("done_reason") == "length";
     set_reason(is_cut ? finish_reason::length : finish_reason::stop);

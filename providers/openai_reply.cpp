@@ -45,15 +45,15 @@ class openai_parser final : public framed_parser {
     auto fault = object.find("error");
     if (fault && !fault->is_null()) return fail(refusal_in_stream(*fault));
     if (object.string_at("object") == "error") return fail(refusal_in_stream(object));
-    if (auto used = object.find("usage")) {
-      if (auto counts = usage_of(*used)) used_ = counts;
+    if (auto told = object.find("usage")) {
+      if (auto counts = usage_of(*told)) used() = counts;
     }
     auto choices = object.find("choices");
     auto choice = choices ? choices->first() : std::nullopt;
     if (!choice || choice->integer_at("index").value_or(0) != 0) return;
     // Moonshot tells the usage inside the choice.
-    if (auto used = choice->find("usage")) {
-      if (auto counts = usage_of(*used)) used_ = counts;
+    if (auto told = choice->find("usage")) {
+      if (auto counts = usage_of(*told)) used() = counts;
     }
     read_choice(*choice);
   }

@@ -155,13 +155,13 @@ class responses_parser final : public framed_parser {
     auto input = count_at(counts, "input_tokens");
     auto output = count_at(counts, "output_tokens");
     if (!input && !output) return;
-    used_ = usage{};
-    used_->prompt_tokens = input.value_or(0);
-    used_->completion_tokens = output.value_or(0);
+    auto& sum = used().emplace();
+    sum.prompt_tokens = input.value_or(0);
+    sum.completion_tokens = output.value_or(0);
     if (auto details = counts.find("input_tokens_details"))
-      used_->cached_tokens = count_at(*details, "cached_tokens");
+      sum.cached_tokens = count_at(*details, "cached_tokens");
     if (auto details = counts.find("output_tokens_details"))
-      used_->reasoning_tokens = count_at(*details, "reasoning_tokens");
+      sum.reasoning_tokens = count_at(*details, "reasoning_tokens");
   }
 
   void read_refusal(std::optional<std::string_view> text) {

@@ -64,31 +64,32 @@ struct running_call {
 
 struct provider_state : upstream_listener {
   explicit provider_state(provider_base* owner)
-      : self(owner),
-        reader(reply_json_limits(owner->services.reply)),
-        random(std::random_device{}()),
-        board(owner->services.health, [this](const channel_changed& told) { tell_others(told); }) {}
+      : self_(owner),
+        reader_(reply_json_limits(owner->services.reply)),
+        random_(std::random_device{}()),
+        board_(owner->services.health, [this](const channel_changed& told) { tell_others(told); }) {
+  }
 
   static inline const char* name = "provider";
 
   /// On the loop, where the actor was merely constructed by whoever spawned it.
   void open() {
-    calls_upstream = std::make_unique<upstream>(self->loop(), self->services.limits);
-    self->set_down_handler([this](caf::down_msg& down) { drop_calls_of(down.source); });
+    calls_upstream_ = std::make_unique<upstream>(self_->loop(), self_->services.limits);
+    self_->set_down_handler([this](caf::down_msg& down) { drop_calls_of(down.source); });
   }
 
   // -- messages ---------------------------------------------------------------------------------
 
   void on(const complete& message) {
-    if (calls.count(message.call) != 0) return;
+    if (calls_.count(message.call) != 0) return;
     auto& call = add_call(message.call, message.model);
     call.sink = message.sink;
     call.messages = message.messages;
     call.params = message.params;
     call.fallback = message.fallback;
     call.ways = ways_of(call.asked, call.fallback ? &*call.fallback : nullptr);
-    if (++sinks[call.sink.address()] == 1) self->monitor(call.sink);
-    call.tick.arm(self->loop(), self->services.tick_length);
+    if (++sinks_[call.sink.address()] == 1) self_->monitor(call.sink);
+    call.tick.arm(self_->loop(), self_->services.tick_length);
     take_way(call, first_way(call));
   }
 
@@ -96,7 +97,7 @@ struct provider_state : upstream_listener {
     if (message.texts.empty() || message.texts.size() > embedded_texts_max)
       return make_error(errc::invalid_input, "embedding_texts",
                         "Too many texts at a time, or none.");
-    auto promise = self->make_response_promise<embedded>();
+    auto promise = self_->make_response_promise<embedded>();
     auto& call = add_call(make_call_id(), message.model);
     call.asker = answer<embedded>{promise};
     call.texts = message.texts;
@@ -110,13 +111,13 @@ struct provider_state : upstream_listener {
     if (auto* call = find(message.call)) remove(*call);
   }
 
-  void on(const channel_changed& message) { board.adopt(message, self->loop().now()); }
+  void on(const channel_changed& message) { board_.adopt(message, self_->loop().now()); }
 
-  void on(const meet_providers& message) { others = message.others; }
+  void on(const meet_providers& message) { others_ = message.others; }
 
   void on(const fail_calls&) {
     auto cause = make_error(errc::unavailable, "draining", "The server is stopping.");
-    while (!calls.empty()) fail(*calls.begin()->second, cause);
+    while (!calls_.empty()) fail(*calls_.begin()->second, cause);
   }
 
   // -- upstream_listener ------------------------------------------------------------------------
@@ -126,7 +127,7 @@ struct provider_state : upstream_listener {
     if (!call) return;
     call->head = head;
     if (!call->is_accepted() || call->is_embedding()) return;
-    call->parser = call->speaks->make_parser({reader, false, self->services.reply});
+    call->parser = call->speaks->make_parser({reader_, false, self_->services.reply});
     if (!call->has_choice()) call->body.reset();
   }
 
@@ -144,16 +145,16 @@ struct provider_state : upstream_listener {
   void on_end(upstream_call_id at, const upstream_end& end) override {
     auto* call = find_at(at);
     if (!call) return;
-    call_at.erase(at);
+    call_at_.erase(at);
     call->at = 0;
     if (call->parser) return finish(*call, end.fault);
     if (call->head.status == 0) return give_up_way(*call, end.fault);
     if (!call->is_accepted()) {
       refused_response response{call->head.status, call->head.retry_after_s, call->answered};
-      return give_up_way(*call, call->speaks->refusal_of(response, reader));
+      return give_up_way(*call, call->speaks->refusal_of(response, reader_));
     }
     if (end.fault) return give_up_way(*call, end.fault);
-    auto read = call->speaks->read_embedding(call->answered, call->texts.size(), reader);
+    auto read = call->speaks->read_embedding(call->answered, call->texts.size(), reader_);
     if (!read) return give_up_way(*call, read.error());
     note_answer(*call);
     call->asker.deliver({std::move(read->vectors), read->prompt_tokens, source_of(*call)});
@@ -166,22 +167,22 @@ struct provider_state : upstream_listener {
         std::make_unique<running_call>([this, id] { try_again(id); }, [this, id] { tick(id); });
     call->id = id;
     call->asked = model;
-    call->retries_left = self->services.retries_max;
-    return *calls.emplace(id, std::move(call)).first->second;
+    call->retries_left = self_->services.retries_max;
+    return *calls_.emplace(id, std::move(call)).first->second;
   }
 
   // -- ways -------------------------------------------------------------------------------------
 
-  double draw() { return std::uniform_real_distribution<double>{0, 1}(random); }
+  double draw() { return std::uniform_real_distribution<double>{0, 1}(random_); }
 
   size_t first_way(const running_call& call) {
     if (!call.has_choice()) return 0;
-    auto free = board.choose_free(call.ways, self->loop().now(), draw());
-    return free ? *free : board.choose_any(call.ways).value_or(0);
+    auto free = board_.choose_free(call.ways, self_->loop().now(), draw());
+    return free ? *free : board_.choose_any(call.ways).value_or(0);
   }
 
   void take_way(running_call& call, size_t way) {
-    auto now = self->loop().now();
+    auto now = self_->loop().now();
     call.way = way;
     call.ways[way].was_tried = true;
     ++call.attempts;
@@ -189,20 +190,20 @@ struct provider_state : upstream_listener {
     call.head = {};
     call.parser.reset();
     call.answered.clear();
-    if (call.has_choice()) board.begin(call.taken().key, now);
+    if (call.has_choice()) board_.begin(call.taken().key, now);
     auto request = request_for(call);
     if (!request) return give_up_way(call, request.error());
-    auto at = calls_upstream->start(std::move(*request), *this);
+    auto at = calls_upstream_->start(std::move(*request), *this);
     if (!at) return fail(call, std::move(at.error()));
     call.at = *at;
-    call_at.emplace(*at, call.id);
+    call_at_.emplace(*at, call.id);
   }
 
   /// Nothing came of this way. While nothing was told to the sink another one is taken, at once if
   /// it is in order; else this one again, after a pause; else one that is out of order.
   void give_up_way(running_call& call, error cause) {
-    auto now = self->loop().now();
-    if (call.has_choice()) board.fail(call.taken().key, now, cause);
+    auto now = self_->loop().now();
+    if (call.has_choice()) board_.fail(call.taken().key, now, cause);
     auto is_misfit = channel_fault_of(cause) == channel_fault::none;
     if (!call.taken().is_fallback)
       call.own_fault = cause;
@@ -210,14 +211,14 @@ struct provider_state : upstream_listener {
       return fail(call, call.own_fault);
     if (call.is_heard || call.retries_left == 0) return fail(call, std::move(cause));
     auto helps = call.has_choice() && !is_misfit;
-    auto next = helps ? board.choose_free(call.ways, now, draw()) : std::nullopt;
+    auto next = helps ? board_.choose_free(call.ways, now, draw()) : std::nullopt;
     if (!next && !call.is_accepted()) {
       if (auto wait = retry_wait(cause, call.retries_left, draw())) {
         --call.retries_left;
-        return call.retry.arm(self->loop(), *wait);
+        return call.retry.arm(self_->loop(), *wait);
       }
     }
-    if (!next && helps) next = board.choose_any(call.ways);
+    if (!next && helps) next = board_.choose_any(call.ways);
     if (!next) return fail(call, std::move(cause));
     --call.retries_left;
     take_way(call, *next);
@@ -236,10 +237,10 @@ struct provider_state : upstream_listener {
       moved.base_url = way.base_url;
       model = &moved;
     }
-    call.speaks = self->services.presets->dialect_of(model->provider);
+    call.speaks = self_->services.presets->dialect_of(model->provider);
     if (!call.speaks)
       return make_error(errc::invalid_input, "provider_unknown", "There is no such provider.");
-    auto& services = self->services;
+    auto& services = self_->services;
     auto policy = model->may_reach_private() ? services.admin_policy : services.user_policy;
     TRY(auto url, upstream_url::parse(way.base_url, *policy));
     auto key = model->api_key;  // of a model that is tried before it is stored
@@ -290,12 +291,12 @@ struct provider_state : upstream_listener {
 
   void note_answer(const running_call& call) {
     if (!call.has_choice()) return;
-    auto latency = std::chrono::duration_cast<milliseconds>(self->loop().now() - call.started_at);
-    board.answer(call.taken().key, latency);
+    auto latency = std::chrono::duration_cast<milliseconds>(self_->loop().now() - call.started_at);
+    board_.answer(call.taken().key, latency);
   }
 
   void tell_others(const channel_changed& told) {
-    for (auto& other : others) caf::anon_send(other, told);
+    for (auto& other : others_) caf::anon_send(other, told);
   }
 
   // -- what comes -------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ struct provider_state : upstream_listener {
     auto* call = find(id);
     if (!call) return;
     tell(call->sink, reply_tick{id});
-    call->tick.arm(self->loop(), self->services.tick_length);
+    call->tick.arm(self_->loop(), self_->services.tick_length);
   }
 
   /// The response is complete, or `fault` broke it off: then the reply may be whole all the same,
@@ -326,15 +327,15 @@ struct provider_state : upstream_listener {
     if (!end) return break_off(call, fault ? fault : end.error());
     if (!call.is_heard) note_answer(call);
     tell(call.sink, reply_finished{call.id, end->reason, std::move(end->used)});
-    if (call.at != 0) calls_upstream->drain(call.at);
+    if (call.at != 0) calls_upstream_->drain(call.at);
     forget(call);
   }
 
   /// The answer is no good; what may still come of it is not waited for.
   void break_off(running_call& call, error cause) {
     if (call.at != 0) {
-      calls_upstream->cancel(call.at);
-      call_at.erase(std::exchange(call.at, 0));
+      calls_upstream_->cancel(call.at);
+      call_at_.erase(std::exchange(call.at, 0));
     }
     give_up_way(call, std::move(cause));
   }
@@ -361,28 +362,28 @@ struct provider_state : upstream_listener {
 
   void remove(running_call& call) {
     if (call.at != 0) {
-      calls_upstream->cancel(call.at);
-      if (call.has_choice() && !call.is_heard) board.leave(call.taken().key);
+      calls_upstream_->cancel(call.at);
+      if (call.has_choice() && !call.is_heard) board_.leave(call.taken().key);
     }
     forget(call);
   }
 
   void forget(running_call& call) {
-    auto sink = call.sink ? sinks.find(call.sink.address()) : sinks.end();
-    if (sink != sinks.end() && --sink->second == 0) {
-      self->demonitor(sink->first);
-      sinks.erase(sink);
+    auto sink = call.sink ? sinks_.find(call.sink.address()) : sinks_.end();
+    if (sink != sinks_.end() && --sink->second == 0) {
+      self_->demonitor(sink->first);
+      sinks_.erase(sink);
     }
-    call_at.erase(call.at);
-    calls.erase(call.id);
+    call_at_.erase(call.at);
+    calls_.erase(call.id);
   }
 
   void drop_calls_of(const caf::actor_addr& sink) {
     std::vector<call_id> ended;
-    for (auto& [id, call] : calls) {
+    for (auto& [id, call] : calls_) {
       if (call->sink && call->sink.address() == sink) ended.push_back(id);
     }
-    for (auto id : ended) remove(*calls[id]);
+    for (auto id : ended) remove(*calls_[id]);
   }
 
   /// With the loop as execution unit, the sink runs on this thread: no wake-up per token. Without a
@@ -391,28 +392,28 @@ struct provider_state : upstream_listener {
   void tell(const reply_sink_actor& sink, Message message) {
     auto target = caf::actor_cast<caf::strong_actor_ptr>(sink);
     target->enqueue(nullptr, caf::make_message_id(), caf::make_message(std::move(message)),
-                    &self->loop());
+                    &self_->loop());
   }
 
   running_call* find(call_id id) {
-    auto found = calls.find(id);
-    return found == calls.end() ? nullptr : found->second.get();
+    auto found = calls_.find(id);
+    return found == calls_.end() ? nullptr : found->second.get();
   }
 
   running_call* find_at(upstream_call_id at) {
-    auto found = call_at.find(at);
-    return found == call_at.end() ? nullptr : find(found->second);
+    auto found = call_at_.find(at);
+    return found == call_at_.end() ? nullptr : find(found->second);
   }
 
-  provider_base* self;
-  json_reader reader;
-  std::minstd_rand random;
-  std::unordered_map<call_id, std::unique_ptr<running_call>> calls;
-  std::unordered_map<upstream_call_id, call_id> call_at;
-  std::map<caf::actor_addr, size_t> sinks;  // calls of each
-  channel_board board;
-  std::vector<channel_listener_actor> others;
-  std::unique_ptr<upstream> calls_upstream;  // last: its end closes what the maps name
+  provider_base* self_;
+  json_reader reader_;
+  std::minstd_rand random_;
+  std::unordered_map<call_id, std::unique_ptr<running_call>> calls_;
+  std::unordered_map<upstream_call_id, call_id> call_at_;
+  std::map<caf::actor_addr, size_t> sinks_;  // calls of each
+  channel_board board_;
+  std::vector<channel_listener_actor> others_;
+  std::unique_ptr<upstream> calls_upstream_;  // last: its end closes what the maps name
 };
 
 class provider_impl final : public caf::stateful_actor<provider_state, provider_base> {

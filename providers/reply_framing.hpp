@@ -44,7 +44,8 @@ class framed_parser : public reply_parser {
   bool has_tools() const { return has_tools_; }
   json_reader& reader() { return reader_; }
 
-  std::optional<usage> used_;
+  /// What the provider says that the reply took; the last word counts.
+  std::optional<usage>& used() { return used_; }
 
  private:
   enum class shape : uint8_t { unknown, stream, whole, other };
@@ -57,6 +58,7 @@ class framed_parser : public reply_parser {
 
   json_reader& reader_;
   sse_parser events_;
+  std::optional<usage> used_;
   size_t line_bytes_max_;
   size_t whole_bytes_max_;
   size_t bytes_left_;

@@ -7,18 +7,18 @@
 namespace parley {
 
 void admin_state::begin(admin_parts given) {
-  parts = std::move(given);
+  parts_ = std::move(given);
   load();
 }
 
 void admin_state::load() {
-  self->request(parts.reader, caf::infinite, load_system{})
+  self->request(parts_.reader, caf::infinite, load_system{})
       .await(
           [this](system_loaded& loaded) {
-            settings = std::move(loaded.settings);
-            models = std::move(loaded.models);
-            has_users = loaded.user_count > 0;
-            if (!has_users && parts.is_single) make_owner();
+            settings_ = std::move(loaded.settings);
+            models_ = std::move(loaded.models);
+            has_users_ = loaded.user_count > 0;
+            if (!has_users_ && parts_.is_single) make_owner();
           },
           [this](error& cause) {
             log_error("admin.not_loaded", {{"cause", cause}});
@@ -33,8 +33,8 @@ void admin_state::make_owner() {
   owner.username = single_username;
   owner.role = role::admin;
   owner.created_at = owner.updated_at = now();
-  self->request(parts.storage, caf::infinite, commit{{create_user{std::move(owner), true}}})
-      .await([this](const done&) { has_users = true; },
+  self->request(parts_.storage, caf::infinite, commit{{create_user{std::move(owner), true}}})
+      .await([this](const done&) { has_users_ = true; },
              [this](error& cause) {
                log_error("admin.no_owner", {{"cause", cause}});
                self->quit(make_error(errc::unavailable));
@@ -42,15 +42,15 @@ void admin_state::make_owner() {
 }
 
 void admin_state::on(const meet_directory& message) {
-  directory = message.directory;
+  directory_ = message.directory;
 }
 
 // -- Accounts -----------------------------------------------------------------------------------
 
 caf::result<login_methods> admin_state::on(const get_methods&) {
-  if (!parts.is_single)
+  if (!parts_.is_single)
     return login_methods{is_registration_open() ? registration::open : registration::closed,
-                         !has_users, true};
+                         !has_users_, true};
   auto held = answers.hold<login_methods>(self);
   tell_whether_owner_has_password(held.first);
   return held.second;
@@ -61,11 +61,11 @@ void admin_state::tell_whether_owner_has_password(uint64_t key) {
   auto tell = [this, key](bool needs_password) {
     answers.deliver<login_methods>(key, {registration::closed, false, needs_password});
   };
-  self->request(parts.reader, caf::infinite, find_username{std::string{single_username}})
+  self->request(parts_.reader, caf::infinite, find_username{std::string{single_username}})
       .then(
           [this, tell, fail](const found_user& found) {
             if (!found.id) return tell(true);
-            self->request(parts.reader, caf::infinite, load_user{*found.id})
+            self->request(parts_.reader, caf::infinite, load_user{*found.id})
                 .then(
                     [tell](const user_state_loaded& owner) {
                       tell(!owner.account.password_hash.empty());
@@ -76,25 +76,25 @@ void admin_state::tell_whether_owner_has_password(uint64_t key) {
 }
 
 bool admin_state::is_registration_open() const {
-  if (parts.is_single) return false;
-  if (parts.registration != registration_rule::automatic)
-    return parts.registration == registration_rule::open;
-  return settings.registration == registration::open;
+  if (parts_.is_single) return false;
+  if (parts_.registration != registration_rule::automatic)
+    return parts_.registration == registration_rule::open;
+  return settings_.registration == registration::open;
 }
 
 expected<void> admin_state::check_setup_code(const secret_text& code) const {
-  if (parts.setup_code.empty() || code == parts.setup_code) return caf::unit;
+  if (parts_.setup_code.empty() || code == parts_.setup_code) return caf::unit;
   return make_error(errc::forbidden, "setup_code_needed",
                     "The first account needs the setup code that the server printed at start.");
 }
 
 caf::result<login_ticket> admin_state::on(const register_user& message) {
-  if (!has_users) {
+  if (!has_users_) {
     TRY_DONE(check_setup_code(message.setup_code));
   } else if (!is_registration_open()) {
     return make_error(errc::forbidden, "registration_closed", "Registration is closed.");
   }
-  if (!directory) return make_error(errc::unavailable);
+  if (!directory_) return make_error(errc::unavailable);
   TRY(auto account, make_account(message.account, message.password, now()));
   auto held = answers.hold<login_ticket>(self);
   hash<login_ticket>(held.first, message.password,
@@ -110,25 +110,25 @@ caf::result<login_ticket> admin_state::on(const register_user& message) {
 /// one pass.
 void admin_state::create_first(uint64_t key, user made, const client& from) {
   auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
-  auto is_first = !has_users;
+  auto is_first = !has_users_;
   if (!is_first && !is_registration_open())
     return fail(make_error(errc::forbidden, "registration_closed", "Registration is closed."));
   made.role = is_first ? role::admin : role::user;
   auto id = made.id;
-  self->request(parts.storage, caf::infinite, commit{{create_user{std::move(made), is_first}}})
+  self->request(parts_.storage, caf::infinite, commit{{create_user{std::move(made), is_first}}})
       .await(
           [this, key, id, from](const done&) {
-            has_users = true;
+            has_users_ = true;
             open_first_login(key, id, from);
           },
           [this, key](error& cause) {
-            if (detail_of(cause).reason == "not_first") has_users = true;
+            if (detail_of(cause).reason == "not_first") has_users_ = true;
             answers.fail<login_ticket>(key, std::move(cause));
           });
 }
 
 void admin_state::open_first_login(uint64_t key, user_id id, const client& from) {
-  self->request(directory, caf::infinite, locate{id})
+  self->request(directory_, caf::infinite, locate{id})
       .then(
           [this, key, from](const located& found) {
             answers.hand_on<login_ticket>(key, found.holder, open_login{from});
@@ -169,10 +169,10 @@ void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_u
     remembering.account = made.id;
   }
   changes.emplace_back(create_user{made, false});
-  self->request(parts.storage, caf::infinite, commit{std::move(changes)})
+  self->request(parts_.storage, caf::infinite, commit{std::move(changes)})
       .await(
           [this, key, made = shown(made)](const done&) {
-            has_users = true;
+            has_users_ = true;
             answers.deliver<user>(key, made);
           },
           [this, key, asked](error& cause) {
@@ -182,7 +182,7 @@ void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_u
 }
 
 void admin_state::show_account(uint64_t key, user_id id) {
-  self->request(parts.reader, caf::infinite, load_user{id})
+  self->request(parts_.reader, caf::infinite, load_user{id})
       .then(
           [this, key](const user_state_loaded& loaded) {
             answers.deliver<user>(key, shown(loaded.account));
@@ -193,13 +193,13 @@ void admin_state::show_account(uint64_t key, user_id id) {
 template <class R>
 void admin_state::hash(uint64_t key, const secret_text& password,
                        std::function<void(std::string)> next) {
-  self->request(parts.hasher, caf::infinite, hash_password{password})
+  self->request(parts_.hasher, caf::infinite, hash_password{password})
       .then([next = std::move(next)](hashed_password& hashed) { next(std::move(hashed.hash)); },
             [this, key](error& cause) { answers.fail<R>(key, std::move(cause)); });
 }
 
 caf::result<page_of<user>> admin_state::on(const list_users& message) {
-  return self->delegate(parts.reader, list_accounts{message.page, message.search});
+  return self->delegate(parts_.reader, list_accounts{message.page, message.search});
 }
 
 caf::result<user> admin_state::on(const get_user& message) {
@@ -210,9 +210,9 @@ caf::result<user> admin_state::on(const get_user& message) {
 
 template <class R, class M>
 caf::result<R> admin_state::ask_user(user_id id, M message) {
-  if (!directory) return make_error(errc::unavailable);
+  if (!directory_) return make_error(errc::unavailable);
   auto held = answers.hold<R>(self);
-  self->request(directory, caf::infinite, locate{id})
+  self->request(directory_, caf::infinite, locate{id})
       .then([this, key = held.first, message = std::move(message)](
                 const located& found) { answers.hand_on<R>(key, found.holder, message); },
             [this, key = held.first](error& cause) { answers.fail<R>(key, std::move(cause)); });

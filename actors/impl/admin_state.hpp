@@ -33,9 +33,9 @@ struct admin_state {
   caf::result<model_config> on(const change_system_model& message);
   caf::result<done> on(const drop_system_model& message);
 
-  const storage_actor& storage() const { return parts.storage; }
-  const reader_actor& reader() const { return parts.reader; }
-  instant now() const { return parts.clock->now(); }
+  const storage_actor& storage() const { return parts_.storage; }
+  const reader_actor& reader() const { return parts_.reader; }
+  instant now() const { return parts_.clock->now(); }
 
   admin_actor::pointer self;
   held_answers answers;
@@ -57,11 +57,11 @@ struct admin_state {
   template <class R, class M>
   caf::result<R> ask_user(user_id id, M message);
 
-  admin_parts parts;
-  directory_actor directory;
-  system_settings settings;
-  std::vector<model_config> models;
-  bool has_users = false;
+  admin_parts parts_;
+  directory_actor directory_;
+  system_settings settings_;
+  std::vector<model_config> models_;
+  bool has_users_ = false;
 };
 
 }  // namespace parley

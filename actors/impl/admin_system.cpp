@@ -8,27 +8,27 @@
 namespace parley {
 
 caf::result<system_settings> admin_state::on(const get_system&) {
-  return settings;
+  return settings_;
 }
 
 caf::result<system_settings> admin_state::on(const change_system& message) {
-  TRY_DONE(check_version(message.if_version, settings.version));
-  auto changed = settings;
+  TRY_DONE(check_version(message.if_version, settings_.version));
+  auto changed = settings_;
   message.patch.apply_to(changed);
   fault_list faults;
   auto check = [&](const char* path, const std::optional<model_id>& next,
                    const std::optional<model_id>& present) {
-    if (next && next != present && find_model_in(models, *next) == nullptr)
+    if (next && next != present && find_model_in(models_, *next) == nullptr)
       faults.add(path, "exists", "There is no such system model.");
   };
-  check("/defaultModelId", changed.default_model_id, settings.default_model_id);
-  check("/summaryModelId", changed.summary_model_id, settings.summary_model_id);
-  check("/titleModelId", changed.title_model_id, settings.title_model_id);
+  check("/defaultModelId", changed.default_model_id, settings_.default_model_id);
+  check("/summaryModelId", changed.summary_model_id, settings_.summary_model_id);
+  check("/titleModelId", changed.title_model_id, settings_.title_model_id);
   if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
   return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
-    settings = changed;
-    return settings;
+    settings_ = changed;
+    return settings_;
   });
 }
 
@@ -36,22 +36,22 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
 caf::result<model_config> admin_state::on(const find_system_model& message) {
   if (message.purpose != model_purpose::turn) {
     auto is_title = message.purpose == model_purpose::title;
-    const auto& chosen = is_title ? settings.title_model_id : settings.summary_model_id;
-    auto* writer = find_model_in(models, chosen.value_or(model_id{}));
+    const auto& chosen = is_title ? settings_.title_model_id : settings_.summary_model_id;
+    auto* writer = find_model_in(models_, chosen.value_or(model_id{}));
     if (writer == nullptr || !writer->enabled) return model_gone();
     return *writer;
   }
-  auto wanted = message.id.is_none() ? settings.default_model_id.value_or(model_id{}) : message.id;
-  if (auto* model = find_model_in(models, wanted); model != nullptr && model->enabled)
+  auto wanted = message.id.is_none() ? settings_.default_model_id.value_or(model_id{}) : message.id;
+  if (auto* model = find_model_in(models_, wanted); model != nullptr && model->enabled)
     return *model;
   if (!message.id.is_none()) return model_gone();
   auto is_enabled = [](const model_config& model) { return model.enabled; };
-  if (std::count_if(models.begin(), models.end(), is_enabled) != 1) return model_gone();
-  return *std::find_if(models.begin(), models.end(), is_enabled);
+  if (std::count_if(models_.begin(), models_.end(), is_enabled) != 1) return model_gone();
+  return *std::find_if(models_.begin(), models_.end(), is_enabled);
 }
 
 caf::result<model_list> admin_state::on(const list_system_models&) {
-  return model_list{models};
+  return model_list{models_};
 }
 
 caf::result<model_config> admin_state::on(const add_system_model& message) {
@@ -60,7 +60,7 @@ caf::result<model_config> admin_state::on(const add_system_model& message) {
       *this, held.first, message.key,
       [this, key = held.first, message] { make_system_model(key, message); },
       [this, key = held.first](const remember_key& made) {
-        if (auto* model = find_model_in(models, made.model))
+        if (auto* model = find_model_in(models_, made.model))
           answers.deliver<model_config>(key, *model);
         else
           answers.fail<model_config>(key, model_gone());
@@ -70,12 +70,12 @@ caf::result<model_config> admin_state::on(const add_system_model& message) {
 
 void admin_state::make_system_model(uint64_t key, const add_system_model& asked) {
   auto fail = [&](error cause) { answers.fail<model_config>(key, std::move(cause)); };
-  if (models.size() >= parts.system_models_max)
+  if (models_.size() >= parts_.system_models_max)
     return fail(
         make_error(errc::quota_exceeded, "models_max", "There are as many models as may be."));
-  auto model = make_model(asked.patch, {}, parts.models, now());
+  auto model = make_model(asked.patch, {}, parts_.models, now());
   if (!model) return fail(std::move(model.error()));
-  if (auto free = check_name_is_free(models, *model); !free) return fail(free.error());
+  if (auto free = check_name_is_free(models_, *model); !free) return fail(free.error());
   std::vector<change> changes;
   if (asked.key) {
     auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*asked.key, now())));
@@ -83,34 +83,34 @@ void admin_state::make_system_model(uint64_t key, const add_system_model& asked)
   }
   changes.emplace_back(create_model{*model});
   store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
-    models.push_back(model);
+    models_.push_back(model);
     return model;
   });
 }
 
 caf::result<model_config> admin_state::on(const change_system_model& message) {
-  auto* present = find_model_in(models, message.id);
+  auto* present = find_model_in(models_, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
-  TRY(auto changed, change_model_config(*present, message.patch, parts.models, now()));
-  TRY_DONE(check_name_is_free(models, changed));
+  TRY(auto changed, change_model_config(*present, message.patch, parts_.models, now()));
+  TRY_DONE(check_name_is_free(models_, changed));
   return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
-    for (auto& model : models)
+    for (auto& model : models_)
       if (model.id == changed.id) model = changed;
     return changed;
   });
 }
 
 caf::result<done> admin_state::on(const drop_system_model& message) {
-  auto* present = find_model_in(models, message.id);
+  auto* present = find_model_in(models_, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
   return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
     auto is_it = [&](const model_config& model) { return model.id == dropped; };
-    models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
-    if (settings.default_model_id == dropped) settings.default_model_id.reset();
-    if (settings.summary_model_id == dropped) settings.summary_model_id.reset();
-    if (settings.title_model_id == dropped) settings.title_model_id.reset();
+    models_.erase(std::remove_if(models_.begin(), models_.end(), is_it), models_.end());
+    if (settings_.default_model_id == dropped) settings_.default_model_id.reset();
+    if (settings_.summary_model_id == dropped) settings_.summary_model_id.reset();
+    if (settings_.title_model_id == dropped) settings_.title_model_id.reset();
     return done{};
   });
 }

@@ -16,21 +16,21 @@ struct directory_state {
   explicit directory_state(directory_actor::pointer actor) : self(actor) {}
   // The next DIRECTORY starts USERs of its own: two of one account must not write.
   ~directory_state() {
-    for (const auto& [id, entry] : users)
+    for (const auto& [id, entry] : users_)
       caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
   }
 
   void watch_memory() {
-    users_awake = &metrics().gauge("parley_users_awake", "Users in memory.");
-    session_bytes = &metrics().gauge("parley_session_bytes", "Held by open sessions.");
+    users_awake_ = &metrics().gauge("parley_users_awake", "Users in memory.");
+    session_bytes_ = &metrics().gauge("parley_session_bytes", "Held by open sessions.");
     self->delayed_send(self, awake_check_every, awake_check{});
   }
 
   caf::result<located> on(const locate& message) {
     TRY_DONE(check_room(message.id));
-    auto held = answers.hold<located>(self);
+    auto held = answers_.hold<located>(self);
     with_user(message.id, [this, key = held.first](const user_actor& holder) {
-      answers.deliver<located>(key, located{holder});
+      answers_.deliver<located>(key, located{holder});
     });
     return held.second;
   }
@@ -44,7 +44,7 @@ struct directory_state {
       return make_error(errc::rate_limited, "Too many failed log-ins, please wait.",
                         std::move(detail));
     }
-    auto held = answers.hold<login_ticket>(self);
+    auto held = answers_.hold<login_ticket>(self);
     auto key = held.first;
     // Shared: the steps below hand it on without copying the password again.
     auto asked = std::make_shared<const log_in_by_name>(message);
@@ -67,24 +67,24 @@ struct directory_state {
     if (!parts.is_single)
       return make_error(errc::unauthenticated, "password_needed",
                         "Please log in with name and password.");
-    auto held = answers.hold<login_ticket>(self);
+    auto held = answers_.hold<login_ticket>(self);
     self->request(parts.reader, caf::infinite, find_username{std::string{single_username}})
         .then(
             [this, key = held.first, from = message.from](const found_user& found) {
-              if (!found.id) return answers.fail<login_ticket>(key, wrong_credentials());
+              if (!found.id) return answers_.fail<login_ticket>(key, wrong_credentials());
               with_user(*found.id, [this, key, from](const user_actor& holder) {
-                answers.hand_on<login_ticket>(key, holder, open_login{from, true});
+                answers_.hand_on<login_ticket>(key, holder, open_login{from, true});
               });
             },
             [this, key = held.first](error& cause) {
-              answers.fail<login_ticket>(key, std::move(cause));
+              answers_.fail<login_ticket>(key, std::move(cause));
             });
     return held.second;
   }
 
   void on(const user_idle& message) {
-    auto found = users.find(message.id);
-    if (found == users.end() || found->second.is_leaving) return;
+    auto found = users_.find(message.id);
+    if (found == users_.end() || found->second.is_leaving) return;
     if (self->clock().now() - found->second.looked_up_at < parts.looked_up_grace) return;
     found->second.is_leaving = true;
     self->send(found->second.holder, sleep_now{});
@@ -93,12 +93,12 @@ struct directory_state {
   // Both in the order of last use: those who sleep are the ones least likely to be missed.
   void on(const awake_check&) {
     self->delayed_send(self, awake_check_every, awake_check{});
-    users_awake->set(static_cast<int64_t>(users.size()));
+    users_awake_->set(static_cast<int64_t>(users_.size()));
     int64_t bytes = 0;
-    for (const auto& [id, entry] : users) bytes += entry.gauge->session_bytes;
-    session_bytes->set(bytes);
+    for (const auto& [id, entry] : users_) bytes += entry.gauge->session_bytes;
+    session_bytes_->set(bytes);
     // A sixteenth is kept free, so that who comes next need not wait for a sleeper.
-    auto crowd = users.size() + parts.users_awake_max / 16;
+    auto crowd = users_.size() + parts.users_awake_max / 16;
     auto over = crowd > parts.users_awake_max ? crowd - parts.users_awake_max : 0;
     if (over == 0 && bytes <= parts.session_bytes_max) return;
     auto excess = bytes - parts.session_bytes_max;
@@ -113,11 +113,11 @@ struct directory_state {
   }
 
   void on_down(const caf::down_msg& down) {
-    auto named = ids.find(down.source.id());
-    if (named == ids.end()) return;
+    auto named = ids_.find(down.source.id());
+    if (named == ids_.end()) return;
     auto id = named->second;
-    ids.erase(named);
-    auto node = users.extract(id);
+    ids_.erase(named);
+    auto node = users_.extract(id);
     if (node.empty()) return;
     for (auto& waiting : node.mapped().waiting) with_user(id, waiting);
   }
@@ -139,7 +139,7 @@ struct directory_state {
   };
 
   expected<void> check_room(user_id id) const {
-    if (users.size() < parts.users_awake_max || users.count(id) != 0) return caf::unit;
+    if (users_.size() < parts.users_awake_max || users_.count(id) != 0) return caf::unit;
     error_detail detail;
     detail.reason = "users_awake_max";
     detail.retry_after_s = 1;
@@ -148,7 +148,7 @@ struct directory_state {
 
   std::vector<entry*> by_last_use() {
     std::vector<std::pair<int64_t, entry*>> order;
-    for (auto& [id, each] : users)
+    for (auto& [id, each] : users_)
       if (!each.is_leaving) order.emplace_back(each.gauge->last_used.load(), &each);
     std::sort(order.begin(), order.end());
     std::vector<entry*> result;
@@ -159,13 +159,13 @@ struct directory_state {
 
   /// Calls `next` with the one USER of this id, now or when its predecessor is down.
   void with_user(user_id id, continuation next) {
-    auto found = users.find(id);
-    if (found == users.end()) {
+    auto found = users_.find(id);
+    if (found == users_.end()) {
       auto gauge = std::make_shared<user_gauge>();
       auto holder = parts.start_user({id, caf::actor_cast<user_parent_actor>(self), gauge});
       self->monitor(holder);
-      ids[holder.address().id()] = id;
-      found = users.emplace(id, entry{std::move(holder), std::move(gauge), {}, false, {}}).first;
+      ids_[holder.address().id()] = id;
+      found = users_.emplace(id, entry{std::move(holder), std::move(gauge), {}, false, {}}).first;
     }
     found->second.looked_up_at = self->clock().now();
     if (found->second.is_leaving)
@@ -182,7 +182,7 @@ struct directory_state {
           .then(
               [this, key, asked](login_ticket& ticket) {
                 end(*asked, login_limits::outcome::right);
-                answers.deliver<login_ticket>(key, std::move(ticket));
+                answers_.deliver<login_ticket>(key, std::move(ticket));
               },
               [this, key, asked, id, left](error& cause) {
                 // It fell asleep just then.
@@ -204,18 +204,18 @@ struct directory_state {
   void fail(uint64_t key, const log_in_by_name& asked, error cause) {
     end(asked, code_of(cause) == errc::unauthenticated ? login_limits::outcome::wrong
                                                        : login_limits::outcome::undecided);
-    answers.fail<login_ticket>(key, std::move(cause));
+    answers_.fail<login_ticket>(key, std::move(cause));
   }
 
   void end(const log_in_by_name& asked, login_limits::outcome outcome) {
     limits.end({asked.username, asked.from.address}, outcome, parts.clock->now());
   }
 
-  std::unordered_map<user_id, entry> users;
-  std::unordered_map<caf::actor_id, user_id> ids;
-  held_answers answers;
-  metric_gauge* users_awake = nullptr;
-  metric_gauge* session_bytes = nullptr;
+  std::unordered_map<user_id, entry> users_;
+  std::unordered_map<caf::actor_id, user_id> ids_;
+  held_answers answers_;
+  metric_gauge* users_awake_ = nullptr;
+  metric_gauge* session_bytes_ = nullptr;
 };
 
 directory_actor::behavior_type run_directory(

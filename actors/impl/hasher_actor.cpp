@@ -57,15 +57,16 @@ using hasher_self = hasher_actor::stateful_pointer<hasher_state>;
 
 struct hasher_state {
   static inline const char* name = "hasher";
-  explicit hasher_state(hasher_actor::pointer actor) : self(actor) {}
+  explicit hasher_state(hasher_actor::pointer actor) : self_(actor) {}
   ~hasher_state() {
-    for (const auto& worker : workers) caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+    for (const auto& worker : workers_)
+      caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
   }
 
   void begin(hasher_parts given) {
-    parts = std::move(given);
-    average = parts.first_estimate;
-    for (size_t i = 0; i < parts.threads; ++i) add_worker();
+    parts_ = std::move(given);
+    average_ = parts_.first_estimate;
+    for (size_t i = 0; i < parts_.threads; ++i) add_worker();
   }
 
   caf::result<hashed_password> on(const hash_password& message) {
@@ -84,10 +85,10 @@ struct hasher_state {
  private:
   void replace(const caf::actor_addr& ended) {
     auto is_it = [&](const auto& worker) { return worker.address() == ended; };
-    auto found = std::find_if(workers.begin(), workers.end(), is_it);
-    if (found == workers.end()) return;  // replaced before
-    idle.erase(std::remove(idle.begin(), idle.end(), *found), idle.end());
-    workers.erase(found);
+    auto found = std::find_if(workers_.begin(), workers_.end(), is_it);
+    if (found == workers_.end()) return;  // replaced before
+    idle_.erase(std::remove(idle_.begin(), idle_.end(), *found), idle_.end());
+    workers_.erase(found);
     // Only work ends a worker early, so this can't turn by itself.
     add_worker();
   }
@@ -100,39 +101,39 @@ struct hasher_state {
   using any_job = std::variant<job<hash_password>, job<verify_password>>;
 
   void add_worker() {
-    auto worker = parts.start_worker();
-    self->monitor(worker);
-    workers.push_back(worker);
-    idle.push_back(std::move(worker));
+    auto worker = parts_.start_worker();
+    self_->monitor(worker);
+    workers_.push_back(worker);
+    idle_.push_back(std::move(worker));
   }
 
   /// Of all that waits or runs, on all workers together.
   std::chrono::duration<double> expected_wait() const {
-    auto count = static_cast<double>(queue.size() + running);
-    return average * count / static_cast<double>(std::max<size_t>(workers.size(), 1));
+    auto count = static_cast<double>(queue_.size() + running_);
+    return average_ * count / static_cast<double>(std::max<size_t>(workers_.size(), 1));
   }
 
   template <class M, class R>
   caf::result<R> enqueue(const M& message) {
-    if (auto wait = expected_wait(); wait > parts.queue_max) {
+    if (auto wait = expected_wait(); wait > parts_.queue_max) {
       error_detail detail;
       detail.reason = "hashing_queue_full";
       detail.retry_after_s = static_cast<uint32_t>(std::ceil(wait.count()));
       return make_error(errc::unavailable, "Too many log-ins at once, please try again later.",
                         std::move(detail));
     }
-    auto held = answers.hold<R>(self);
-    queue.push_back(job<M>{message, held.first});
+    auto held = answers_.hold<R>(self_);
+    queue_.push_back(job<M>{message, held.first});
     work();
     return held.second;
   }
 
   void work() {
-    while (!queue.empty() && !idle.empty()) {
-      auto next = std::move(queue.front());
-      queue.pop_front();
-      auto worker = std::move(idle.back());
-      idle.pop_back();
+    while (!queue_.empty() && !idle_.empty()) {
+      auto next = std::move(queue_.front());
+      queue_.pop_front();
+      auto worker = std::move(idle_.back());
+      idle_.pop_back();
       std::visit([&](auto& one) { send(worker, one); }, next);
     }
   }
@@ -146,42 +147,43 @@ struct hasher_state {
 
   template <class R, class M>
   void send_to(const hash_worker_actor& worker, job<M>& one) {
-    ++running;
+    ++running_;
     auto key = one.key;
-    auto since = self->clock().now();
-    self->request(worker, caf::infinite, std::move(one.message))
+    auto since = self_->clock().now();
+    self_->request(worker, caf::infinite, std::move(one.message))
         .then(
             [this, worker, key, since](R& result) {
-              measure(self->clock().now() - since);
-              answers.deliver<R>(key, std::move(result));
+              measure(self_->clock().now() - since);
+              answers_.deliver<R>(key, std::move(result));
               finish(worker);
             },
             [this, worker, key](error& cause) {
               // An error that is not ours means that the worker has ended, whether its `down` is
               // here already or not.
               auto has_ended = cause.category() != make_error(errc::internal).category();
-              answers.fail<R>(key, std::move(cause));
+              answers_.fail<R>(key, std::move(cause));
               if (has_ended) replace(worker.address());
               finish(worker);
             });
   }
 
   void finish(const hash_worker_actor& worker) {
-    --running;
-    if (std::find(workers.begin(), workers.end(), worker) != workers.end()) idle.push_back(worker);
+    --running_;
+    if (std::find(workers_.begin(), workers_.end(), worker) != workers_.end())
+      idle_.push_back(worker);
     work();
   }
 
-  void measure(std::chrono::duration<double> took) { average += (took - average) / 8; }
+  void measure(std::chrono::duration<double> took) { average_ += (took - average_) / 8; }
 
-  hasher_actor::pointer self;
-  hasher_parts parts;
-  std::vector<hash_worker_actor> workers;
-  std::vector<hash_worker_actor> idle;
-  std::deque<any_job> queue;  ///< bounded by expected_wait
-  held_answers answers;
-  size_t running = 0;
-  std::chrono::duration<double> average{};
+  hasher_actor::pointer self_;
+  hasher_parts parts_;
+  std::vector<hash_worker_actor> workers_;
+  std::vector<hash_worker_actor> idle_;
+  std::deque<any_job> queue_;  ///< bounded by expected_wait
+  held_answers answers_;
+  size_t running_ = 0;
+  std::chrono::duration<double> average_{};
 };
 
 hasher_actor::behavior_type run_hasher(hasher_self self,

@@ -10,19 +10,19 @@ caf::result<done> user_state::on(const admit& message) {
 
 caf::result<user> user_state::on(const get_account& message) {
   TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
-  return shown(account);
+  return shown(account_);
 }
 
 caf::result<user> user_state::on(const change_account& message) {
   TRY_DONE(check_caller(message.who));
-  TRY_DONE(check_version(message.if_version, account.version));
-  auto changed = account;
+  TRY_DONE(check_version(message.if_version, account_.version));
+  auto changed = account_;
   message.patch.apply_to(changed);
   ++changed.version;
   changed.updated_at = now();
   return store_then<user>(*this, {update_user{changed}}, [this, changed] {
-    account = changed;
-    return shown(account);
+    account_ = changed;
+    return shown(account_);
   });
 }
 
@@ -37,10 +37,10 @@ caf::result<done> user_state::on(const remove_account&) {
 }
 
 caf::result<done> user_state::erase() {
-  return store_then<done>(*this, {erase_user{id}}, [this] {
-    fault = make_error(errc::not_found);
+  return store_then<done>(*this, {erase_user{id_}}, [this] {
+    fault_ = make_error(errc::not_found);
     tell_sessions(end_streams{});
-    logins.clear();
+    logins_.clear();
     end_after(absent_linger);
     return done{};
   });
@@ -48,38 +48,38 @@ caf::result<done> user_state::erase() {
 
 caf::result<user> user_state::on(const alter_account& message) {
   TRY_DONE(check_present());
-  auto changed = account;
-  changed.role = message.role.value_or(account.role);
-  changed.status = message.status.value_or(account.status);
-  if (changed.role == account.role && changed.status == account.status) return shown(account);
+  auto changed = account_;
+  changed.role = message.role.value_or(account_.role);
+  changed.status = message.status.value_or(account_.status);
+  if (changed.role == account_.role && changed.status == account_.status) return shown(account_);
   ++changed.token_version;
   ++changed.version;
   changed.updated_at = now();
   std::vector<change> changes{update_user{changed}};
   // Whoever is enabled again logs in again.
   auto ends_logins = changed.status != user_status::active;
-  if (ends_logins) changes.push_back(erase_logins{id, {}, {}});
+  if (ends_logins) changes.push_back(erase_logins{id_, {}, {}});
   return store_then<user>(*this, std::move(changes), [this, changed, ends_logins] {
-    account = changed;
-    if (ends_logins) logins.clear();
+    account_ = changed;
+    if (ends_logins) logins_.clear();
     tell_sessions(end_streams{});
-    return shown(account);
+    return shown(account_);
   });
 }
 
 caf::result<user_settings> user_state::on(const get_settings& message) {
   TRY_DONE(check_caller(message.who));
-  return settings;
+  return settings_;
 }
 
 caf::result<user_settings> user_state::on(const change_settings& message) {
   TRY_DONE(check_caller(message.who));
-  auto changed = settings;
+  auto changed = settings_;
   message.patch.apply_to(changed);
-  return store_then<user_settings>(*this, {put_user_settings{id, changed}}, [this, changed] {
-    settings = changed;
+  return store_then<user_settings>(*this, {put_user_settings{id_, changed}}, [this, changed] {
+    settings_ = changed;
     tell_event("settings.updated", "{}");
-    return settings;
+    return settings_;
   });
 }
 

@@ -6,43 +6,43 @@
 namespace parley {
 
 user_state::~user_state() {
-  for (const auto& [session, entry] : sessions)
+  for (const auto& [session, entry] : sessions_)
     caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
 }
 
 void user_state::begin(user_place place, std::shared_ptr<const user_parts> given) {
-  id = place.id;
-  parts = std::move(given);
-  parent = std::move(place.parent);
-  gauge = std::move(place.gauge);
+  id_ = place.id;
+  parts_ = std::move(given);
+  parent_ = std::move(place.parent);
+  gauge_ = std::move(place.gauge);
   begin_events();
   touch();
   load();
-  self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
+  self->delayed_send(self, parts_->limits.idle_max / 2, idle_check{});
 }
 
 // The mailbox waits until the account is here: no row has to think of a half-loaded state.
 void user_state::load() {
-  self->request(parts->reader, caf::infinite, load_user{id})
+  self->request(parts_->reader, caf::infinite, load_user{id_})
       .await(
           [this](user_state_loaded& loaded) {
-            account = std::move(loaded.account);
-            logins = std::move(loaded.logins);
-            models = std::move(loaded.models);
-            folders = std::move(loaded.folders);
-            settings = std::move(loaded.settings);
-            session_count = loaded.session_count;
+            account_ = std::move(loaded.account);
+            logins_ = std::move(loaded.logins);
+            models_ = std::move(loaded.models);
+            folders_ = std::move(loaded.folders);
+            settings_ = std::move(loaded.settings);
+            session_count_ = loaded.session_count;
           },
           [this](const error& cause) {
             auto is_absent = code_of(cause) == errc::not_found;
-            if (!is_absent) log_error("user.not_loaded", {{"user", id}, {"cause", cause}});
-            fault = is_absent ? cause : make_error(errc::unavailable);
+            if (!is_absent) log_error("user.not_loaded", {{"user", id_}, {"cause", cause}});
+            fault_ = is_absent ? cause : make_error(errc::unavailable);
             end_after(is_absent ? absent_linger : std::chrono::milliseconds{0});
           });
 }
 
 void user_state::end_after(std::chrono::milliseconds delay) {
-  if (std::exchange(is_ending, true)) return;
+  if (std::exchange(is_ending_, true)) return;
   if (delay.count() == 0)
     self->send(self, sleep_now{});
   else
@@ -50,52 +50,52 @@ void user_state::end_after(std::chrono::milliseconds delay) {
 }
 
 expected<void> user_state::check_present() const {
-  if (!fault) return caf::unit;
-  return fault;
+  if (!fault_) return caf::unit;
+  return fault_;
 }
 
 expected<void> user_state::check_caller(const caller& who, while_password_must_change rule) {
-  if (fault)
-    return code_of(fault) == errc::not_found ? refused_token("token_revoked") : error{fault};
+  if (fault_)
+    return code_of(fault_) == errc::not_found ? refused_token("token_revoked") : error{fault_};
   touch();
   auto* entry = find_login(who.login);
-  if (who.user != id || entry == nullptr || who.version != account.token_version)
+  if (who.user != id_ || entry == nullptr || who.version != account_.token_version)
     return refused_token("token_revoked");
   if (entry->expires_at <= now()) return refused_token("token_expired");
-  if (account.status != user_status::active) return refused_token("account_disabled");
-  if (who.needs == role::admin && account.role != role::admin)
+  if (account_.status != user_status::active) return refused_token("account_disabled");
+  if (who.needs == role::admin && account_.role != role::admin)
     return make_error(errc::forbidden, "role_needed", "This is for administrators.");
-  if (account.must_change_password && rule == while_password_must_change::refused)
+  if (account_.must_change_password && rule == while_password_must_change::refused)
     return make_error(errc::forbidden, "password_change_needed",
                       "Please choose a new password first.");
   return caf::unit;
 }
 
 void user_state::touch() {
-  last_used = self->clock().now();
-  gauge->last_used = last_used.time_since_epoch().count();
+  last_used_ = self->clock().now();
+  gauge_->last_used = last_used_.time_since_epoch().count();
 }
 
 bool user_state::is_idle() const {
-  return !is_ending && sessions.empty() && listeners.empty() && answers.size() == 0;
+  return !is_ending_ && sessions_.empty() && listeners_.empty() && answers.size() == 0;
 }
 
 void user_state::on(const idle_check&) {
-  self->delayed_send(self, parts->limits.idle_max / 2, idle_check{});
-  auto is_due = self->clock().now() - last_used >= parts->limits.idle_max;
-  if (is_due && is_idle()) self->send(parent, user_idle{id});
+  self->delayed_send(self, parts_->limits.idle_max / 2, idle_check{});
+  auto is_due = self->clock().now() - last_used_ >= parts_->limits.idle_max;
+  if (is_due && is_idle()) self->send(parent_, user_idle{id_});
 }
 
 void user_state::on(const rest& message) {
-  for (const auto& [session, entry] : sessions)
+  for (const auto& [session, entry] : sessions_)
     if (entry.running == 0) self->send(entry.holder, message);
-  if (is_idle()) self->send(parent, user_idle{id});
+  if (is_idle()) self->send(parent_, user_idle{id_});
 }
 
 // Comes twice: from DIRECTORY, and from the actor itself behind all that waited then. What comes
 // later finds the actor down, and EDGE asks DIRECTORY again.
 void user_state::on(const sleep_now&) {
-  if (!is_ending) return end_after({});
+  if (!is_ending_) return end_after({});
   if (answers.size() == 0) return self->quit();
   self->delayed_send(self, std::chrono::milliseconds{50}, sleep_now{});
 }

@@ -24,7 +24,7 @@ caf::result<turn_preview> user_state::on(const preview_message& asked) {
   if (!asked.session) {
     fresh.emplace();
     fresh->id = session_id::make();
-    fresh->owner_id = id;
+    fresh->owner_id = id_;
     fresh->created_at = fresh->updated_at = now();
   }
   auto target = asked.session ? *asked.session : fresh->id;

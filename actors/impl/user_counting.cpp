@@ -39,7 +39,7 @@ caf::result<counted_tokens> user_state::on(const count_tokens& asked) {
 void user_state::calibrate(const std::shared_ptr<count_job>& job) {
   job->rule = token_rule_of(job->model);
   if (!job->rule.is_estimated || job->knows.model.empty()) return count(job);
-  self->request(parts->counting, caf::infinite, find_calibration{job->knows})
+  self->request(parts_->counting, caf::infinite, find_calibration{job->knows})
       .then(
           [this, job](const token_calibration& known) {
             job->rule.calibration = known;
@@ -53,7 +53,7 @@ void user_state::count(const std::shared_ptr<count_job>& job) {
   measure_parts asked{job->rule.vocabulary, std::move(job->asked.messages), job->asked.tools};
   auto messages = asked.messages.size();
   for (auto& name : job->asked.names) asked.messages.emplace_back().emplace_back().text = name;
-  self->request(parts->counting, caf::infinite, std::move(asked))
+  self->request(parts_->counting, caf::infinite, std::move(asked))
       .then(
           [this, job, messages](const measured_parts& counted) {
             measure_sum texts, names;

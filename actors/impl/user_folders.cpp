@@ -18,9 +18,9 @@ error no_folder() {
 
 const folder* user_state::find_folder(const std::optional<folder_id>& wanted) const {
   if (!wanted) return nullptr;
-  auto found = std::find_if(folders.begin(), folders.end(),
+  auto found = std::find_if(folders_.begin(), folders_.end(),
                             [&](const folder& known) { return known.id == *wanted; });
-  return found == folders.end() ? nullptr : &*found;
+  return found == folders_.end() ? nullptr : &*found;
 }
 
 /// The folder that a session shall be in is there, if one is named.
@@ -45,7 +45,7 @@ expected<void> user_state::check_place(const folder& changed) const {
 
 caf::result<folder_list> user_state::on(const list_folders& message) {
   TRY_DONE(check_caller(message.who));
-  return folder_list{folders};
+  return folder_list{folders_};
 }
 
 caf::result<folder> user_state::on(const get_folder& message) {
@@ -70,13 +70,13 @@ caf::result<folder> user_state::on(const add_folder& message) {
 }
 
 void user_state::make_folder(uint64_t key, const add_folder& asked) {
-  if (folders.size() >= parts->limits.folders_max)
+  if (folders_.size() >= parts_->limits.folders_max)
     return answers.fail<folder>(key, make_error(errc::quota_exceeded, "folders_max",
                                                 "You have as many folders as you may."));
   folder made;
   asked.patch.apply_to(made);
   made.id = folder_id::make();
-  made.owner_id = id;
+  made.owner_id = id_;
   made.created_at = made.updated_at = now();
   if (auto placed = check_place(made); !placed)
     return answers.fail<folder>(key, std::move(placed.error()));
@@ -87,7 +87,7 @@ void user_state::make_folder(uint64_t key, const add_folder& asked) {
   }
   changes.emplace_back(create_folder{made});
   store_then<folder>(*this, key, std::move(changes), [this, made] {
-    folders.push_back(made);
+    folders_.push_back(made);
     return made;
   });
 }
@@ -109,7 +109,7 @@ caf::result<folder> user_state::on(const change_folder& message) {
 }
 
 void user_state::put_folder(const folder& changed) {
-  for (auto& known : folders)
+  for (auto& known : folders_)
     if (known.id == changed.id) known = changed;
 }
 
@@ -120,7 +120,7 @@ caf::result<done> user_state::on(const drop_folder& message) {
   TRY_DONE(check_version(message.if_version, known->version));
   std::vector<folder> moved;
   std::vector<change> changes;
-  for (auto child : folders) {
+  for (auto child : folders_) {
     if (child.parent_id != message.id) continue;
     child.parent_id = known->parent_id;
     ++child.version;
@@ -131,7 +131,7 @@ caf::result<done> user_state::on(const drop_folder& message) {
   changes.emplace_back(erase_folder{message.id});
   return store_then<done>(*this, std::move(changes), [this, moved, dropped = message.id] {
     for (const auto& child : moved) put_folder(child);
-    std::erase_if(folders, [&](const folder& entry) { return entry.id == dropped; });
+    std::erase_if(folders_, [&](const folder& entry) { return entry.id == dropped; });
     return done{};
   });
 }
@@ -172,7 +172,7 @@ void user_state::go_on(const std::shared_ptr<bulk_job>& job) {
   while (job->running < bulk_width && job->next < ids.size()) {
     auto one = ids[job->next++];
     ++job->running;
-    auto note = [this, job, one](const error& fault) {
+    auto note = [job, one](const error& fault) {
       --job->running;
       if (!fault)
         job->result.changed.push_back(one);

@@ -29,13 +29,13 @@ error disabled() {
 
 caf::result<login_ticket> user_state::on(const log_in& message) {
   // An account that has just gone takes as long as one whose password is wrong.
-  if (fault && code_of(fault) != errc::not_found) return fault;
+  if (fault_ && code_of(fault_) != errc::not_found) return fault_;
   touch();
-  auto verified = fault ? std::string{} : account.password_hash;
+  auto verified = fault_ ? std::string{} : account_.password_hash;
   auto held = answers.hold<login_ticket>(self);
-  self->request(parts->hasher, caf::infinite, verify_password{message.password, verified})
+  self->request(parts_->hasher, caf::infinite, verify_password{message.password, verified})
       .then([this, key = held.first, from = message.from,
-             proven = proven_password{verified, account.token_version}](
+             proven = proven_password{verified, account_.token_version}](
                 const password_verdict& verdict) { finish_log_in(key, from, proven, verdict); },
             [this, key = held.first](error& cause) {
               answers.fail<login_ticket>(key, std::move(cause));
@@ -46,93 +46,93 @@ caf::result<login_ticket> user_state::on(const log_in& message) {
 void user_state::finish_log_in(uint64_t key, const client& from, const proven_password& proven,
                                const password_verdict& verdict) {
   auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
-  if (fault || !verdict.is_right) return fail(wrong_credentials());
+  if (fault_ || !verdict.is_right) return fail(wrong_credentials());
   // The password or the account's rights changed while this one was hashed.
-  if (account.token_version != proven.token_version) return fail(make_error(errc::unavailable));
-  if (account.status != user_status::active) return fail(disabled());
-  auto changed = account;
-  if (!verdict.rehashed.empty() && account.password_hash == proven.hash)
+  if (account_.token_version != proven.token_version) return fail(make_error(errc::unavailable));
+  if (account_.status != user_status::active) return fail(disabled());
+  auto changed = account_;
+  if (!verdict.rehashed.empty() && account_.password_hash == proven.hash)
     changed.password_hash = verdict.rehashed;
   open(key, std::move(changed), from);
 }
 
 caf::result<login_ticket> user_state::on(const open_login& message) {
   TRY_DONE(check_present());
-  if (account.status != user_status::active) return disabled();
-  if (message.only_without_password && !account.password_hash.empty())
+  if (account_.status != user_status::active) return disabled();
+  if (message.only_without_password && !account_.password_hash.empty())
     return make_error(errc::unauthenticated, "password_needed",
                       "Please log in with name and password.");
   touch();
   auto held = answers.hold<login_ticket>(self);
-  open(held.first, account, message.from);
+  open(held.first, account_, message.from);
   return held.second;
 }
 
 void user_state::open(uint64_t key, user changed, const client& from) {
-  auto token = refresh_token::make(id);
+  auto token = refresh_token::make(id_);
   login entry;
   entry.id = login_id::make();
-  entry.owner_id = id;
+  entry.owner_id = id_;
   entry.created_at = entry.last_used_at = now();
-  entry.expires_at = now() + parts->limits.refresh_token_life;
+  entry.expires_at = now() + parts_->limits.refresh_token_life;
   entry.refresh_hash = token.stored_form();
   note_client(entry, from);
   changed.last_login_at = now();
 
   // Expired ones go, and of the others those unused for longest, until there is room.
-  auto by_use = logins;
+  auto by_use = logins_;
   std::sort(by_use.begin(), by_use.end(), [](const login& a, const login& b) {
     return std::tie(a.last_used_at, a.id) > std::tie(b.last_used_at, b.id);
   });
   auto is_over = [&](const login& old) { return old.expires_at <= now(); };
   by_use.erase(std::remove_if(by_use.begin(), by_use.end(), is_over), by_use.end());
-  if (by_use.size() >= parts->limits.logins_max) by_use.resize(parts->limits.logins_max - 1);
+  if (by_use.size() >= parts_->limits.logins_max) by_use.resize(parts_->limits.logins_max - 1);
   std::vector<change> changes{update_user{changed}};
-  for (const auto& old : logins) {
+  for (const auto& old : logins_) {
     auto is_it = [&](const login& other) { return other.id == old.id; };
     if (std::none_of(by_use.begin(), by_use.end(), is_it))
-      changes.push_back(erase_logins{id, old.id, {}});
+      changes.push_back(erase_logins{id_, old.id, {}});
   }
   changes.push_back(create_login{entry});
   store_then<login_ticket>(*this, key, std::move(changes), [this, changed, entry, by_use, token] {
-    account = changed;
+    account_ = changed;
     forget_logins([&](const login& old) {
       return std::none_of(by_use.begin(), by_use.end(),
                           [&](const login& kept) { return kept.id == old.id; });
     });
-    logins.push_back(entry);
+    logins_.push_back(entry);
     return ticket_of(entry, token);
   });
 }
 
 login_ticket user_state::ticket_of(const login& entry, refresh_token token) const {
   access_claims claims;
-  claims.user = id;
+  claims.user = id_;
   claims.login = entry.id;
-  claims.version = account.token_version;
-  claims.role = name_of(account.role);
+  claims.version = account_.token_version;
+  claims.role = name_of(account_.role);
   claims.issued_s = now().ms / 1000;
-  claims.expires_s = claims.issued_s + parts->limits.access_token_life.count();
+  claims.expires_s = claims.issued_s + parts_->limits.access_token_life.count();
   login_ticket ticket;
-  ticket.account = shown(account);
-  ticket.access_token = secret_text{parts->signer->sign(std::move(claims))};
-  ticket.expires_in_s = parts->limits.access_token_life.count();
+  ticket.account = shown(account_);
+  ticket.access_token = secret_text{parts_->signer->sign(std::move(claims))};
+  ticket.expires_in_s = parts_->limits.access_token_life.count();
   ticket.refresh_token = std::move(token.text);
-  ticket.refresh_expires_in_s = whole_seconds(parts->limits.refresh_token_life);
+  ticket.refresh_expires_in_s = whole_seconds(parts_->limits.refresh_token_life);
   return ticket;
 }
 
 caf::result<login_ticket> user_state::on(const refresh_login& message) {
-  if (fault) {
-    if (code_of(fault) == errc::not_found) return refused_token("token_invalid");
-    return fault;
+  if (fault_) {
+    if (code_of(fault_) == errc::not_found) return refused_token("token_invalid");
+    return fault_;
   }
   touch();
   auto held_by = [&](const login& entry) { return entry.refresh_hash == message.token_hash; };
-  auto found = std::find_if(logins.begin(), logins.end(), held_by);
-  if (found == logins.end()) {
+  auto found = std::find_if(logins_.begin(), logins_.end(), held_by);
+  if (found == logins_.end()) {
     auto held = answers.hold<login_ticket>(self);
-    self->request(parts->reader, caf::infinite, find_spent_token{id, message.token_hash})
+    self->request(parts_->reader, caf::infinite, find_spent_token{id_, message.token_hash})
         .then([this, key = held.first](const spent_token& spent) { judge_spent_token(key, spent); },
               [this, key = held.first](error& cause) {
                 answers.fail<login_ticket>(key, std::move(cause));
@@ -140,16 +140,16 @@ caf::result<login_ticket> user_state::on(const refresh_login& message) {
     return held.second;
   }
   if (found->expires_at <= now()) return refused_token("token_expired");
-  if (account.status != user_status::active) return refused_token("account_disabled");
-  auto token = refresh_token::make(id);
+  if (account_.status != user_status::active) return refused_token("account_disabled");
+  auto token = refresh_token::make(id_);
   auto entry = *found;
   entry.refresh_hash = token.stored_form();
   entry.last_used_at = now();
-  entry.expires_at = now() + parts->limits.refresh_token_life;
+  entry.expires_at = now() + parts_->limits.refresh_token_life;
   note_client(entry, message.from);
   return store_then<login_ticket>(*this, {rotate_login{entry, message.token_hash}},
                                   [this, entry, token] {
-                                    for (auto& known : logins)
+                                    for (auto& known : logins_)
                                       if (known.id == entry.id) known = entry;
                                     return ticket_of(entry, token);
                                   });
@@ -163,10 +163,10 @@ void user_state::judge_spent_token(uint64_t key, const spent_token& found) {
   };
   if (!found.login) return fail("token_invalid");
   if (find_login(*found.login) == nullptr) return fail("token_revoked");
-  if (now() - found.spent_at <= parts->limits.spent_token_grace) return fail("token_spent");
-  log_warning("login.token_reused", {{"user", id}, {"login", *found.login}});
+  if (now() - found.spent_at <= parts_->limits.spent_token_grace) return fail("token_spent");
+  log_warning("login.token_reused", {{"user", id_}, {"login", *found.login}});
   auto ended = *found.login;
-  self->request(parts->storage, caf::infinite, commit{{erase_logins{id, ended, {}}}})
+  self->request(parts_->storage, caf::infinite, commit{{erase_logins{id_, ended, {}}}})
       .await(
           [this, key, ended](const done&) {
             forget_logins([&](const login& entry) { return entry.id == ended; });
@@ -176,19 +176,19 @@ void user_state::judge_spent_token(uint64_t key, const spent_token& found) {
 }
 
 const login* user_state::find_login(login_id wanted) const {
-  auto found = std::find_if(logins.begin(), logins.end(),
+  auto found = std::find_if(logins_.begin(), logins_.end(),
                             [&](const login& entry) { return entry.id == wanted; });
-  return found == logins.end() ? nullptr : &*found;
+  return found == logins_.end() ? nullptr : &*found;
 }
 
 void user_state::forget_logins(const std::function<bool(const login&)>& is_ended) {
-  for (const auto& entry : logins)
+  for (const auto& entry : logins_)
     if (is_ended(entry)) tell_sessions(end_streams{entry.id});
-  logins.erase(std::remove_if(logins.begin(), logins.end(), is_ended), logins.end());
+  logins_.erase(std::remove_if(logins_.begin(), logins_.end(), is_ended), logins_.end());
 }
 
 caf::result<done> user_state::erase_login(login_id ended) {
-  return store_then<done>(*this, {erase_logins{id, ended, {}}}, [this, ended] {
+  return store_then<done>(*this, {erase_logins{id_, ended, {}}}, [this, ended] {
     forget_logins([&](const login& entry) { return entry.id == ended; });
     return done{};
   });
@@ -202,7 +202,7 @@ caf::result<done> user_state::on(const log_out& message) {
 caf::result<login_list> user_state::on(const list_logins& message) {
   TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
   login_list list;
-  for (const auto& entry : logins)
+  for (const auto& entry : logins_)
     if (entry.expires_at > now()) list.items.push_back(shown(entry));
   return list;
 }
@@ -215,28 +215,28 @@ caf::result<done> user_state::on(const end_login& message) {
 
 caf::result<done> user_state::on(const change_password& message) {
   TRY_DONE(check_caller(message.who, while_password_must_change::allowed));
-  TRY_DONE(check_new_password(message.next, account.username, "/newPassword"));
+  TRY_DONE(check_new_password(message.next, account_.username, "/newPassword"));
   // A stolen access token must not become a password by trying.
-  auto since = now() - last_wrong_password;
-  if (wrong_passwords >= parts->limits.wrong_passwords_max &&
-      since < parts->limits.wrong_password_pause) {
+  auto since = now() - last_wrong_password_;
+  if (wrong_passwords_ >= parts_->limits.wrong_passwords_max &&
+      since < parts_->limits.wrong_password_pause) {
     error_detail detail;
     detail.reason = "wrong_passwords";
     detail.retry_after_s =
-        static_cast<uint32_t>(whole_seconds(parts->limits.wrong_password_pause - since) + 1);
+        static_cast<uint32_t>(whole_seconds(parts_->limits.wrong_password_pause - since) + 1);
     return make_error(errc::rate_limited, "Too many wrong passwords.", std::move(detail));
   }
   auto held = answers.hold<done>(self);
-  password_change wanted{message.who.login, account.token_version, message.next};
+  password_change wanted{message.who.login, account_.token_version, message.next};
   // The account of mode `single` has none at first: nothing is to be proved.
-  if (account.password_hash.empty()) {
+  if (account_.password_hash.empty()) {
     hash_next(held.first, wanted);
     return held.second;
   }
-  ++wrong_passwords;  // until it proves right: parallel guesses count as well
-  last_wrong_password = now();
-  self->request(parts->hasher, caf::infinite,
-                verify_password{message.current, account.password_hash})
+  ++wrong_passwords_;  // until it proves right: parallel guesses count as well
+  last_wrong_password_ = now();
+  self->request(parts_->hasher, caf::infinite,
+                verify_password{message.current, account_.password_hash})
       .then(
           [this, key = held.first, wanted](const password_verdict& verdict) {
             if (verdict.is_right) return hash_next(key, wanted);
@@ -247,7 +247,7 @@ caf::result<done> user_state::on(const change_password& message) {
                 key, make_error(errc::invalid_input, "The current password is wrong.", detail));
           },
           [this, key = held.first](error& cause) {
-            --wrong_passwords;
+            --wrong_passwords_;
             answers.fail<done>(key, std::move(cause));
           });
   return held.second;
@@ -255,23 +255,23 @@ caf::result<done> user_state::on(const change_password& message) {
 
 caf::result<user> user_state::on(const set_password& message) {
   TRY_DONE(check_present());
-  TRY_DONE(check_new_password(message.password, account.username, "/password"));
+  TRY_DONE(check_new_password(message.password, account_.username, "/password"));
   auto held = answers.hold<user>(self);
-  self->request(parts->hasher, caf::infinite, hash_password{message.password})
+  self->request(parts_->hasher, caf::infinite, hash_password{message.password})
       .then(
           [this, key = held.first, must_change = message.must_change](hashed_password& hashed) {
-            if (fault) return answers.fail<user>(key, fault);
-            auto changed = account;
+            if (fault_) return answers.fail<user>(key, fault_);
+            auto changed = account_;
             changed.password_hash = std::move(hashed.hash);
             changed.must_change_password = must_change;
             ++changed.token_version;
             ++changed.version;
             changed.updated_at = now();
-            store_then<user>(*this, key, {update_user{changed}, erase_logins{id, {}, {}}},
+            store_then<user>(*this, key, {update_user{changed}, erase_logins{id_, {}, {}}},
                              [this, changed] {
-                               account = changed;
+                               account_ = changed;
                                forget_logins([](const login&) { return true; });
-                               return shown(account);
+                               return shown(account_);
                              });
           },
           [this, key = held.first](error& cause) { answers.fail<user>(key, std::move(cause)); });
@@ -279,8 +279,8 @@ caf::result<user> user_state::on(const set_password& message) {
 }
 
 void user_state::hash_next(uint64_t key, password_change wanted) {
-  wrong_passwords = 0;
-  self->request(parts->hasher, caf::infinite, hash_password{wanted.next})
+  wrong_passwords_ = 0;
+  self->request(parts_->hasher, caf::infinite, hash_password{wanted.next})
       .then([this, key,
              wanted](const hashed_password& hashed) { store_password(key, wanted, hashed.hash); },
             [this, key](error& cause) { answers.fail<done>(key, std::move(cause)); });
@@ -288,18 +288,19 @@ void user_state::hash_next(uint64_t key, password_change wanted) {
 
 void user_state::store_password(uint64_t key, const password_change& wanted, std::string hash) {
   // Hashing takes its time: whatever bumped the version or ended the login meanwhile wins.
-  if (fault || account.token_version != wanted.token_version || find_login(wanted.login) == nullptr)
+  if (fault_ || account_.token_version != wanted.token_version ||
+      find_login(wanted.login) == nullptr)
     return answers.fail<done>(key, refused_token("token_revoked"));
-  auto changed = account;
+  auto changed = account_;
   changed.password_hash = std::move(hash);
   changed.must_change_password = false;
   ++changed.token_version;
   ++changed.version;
   changed.updated_at = now();
   auto kept = wanted.login;
-  store_then<done>(*this, key, {update_user{changed}, erase_logins{id, {}, kept}},
+  store_then<done>(*this, key, {update_user{changed}, erase_logins{id_, {}, kept}},
                    [this, changed, kept] {
-                     account = changed;
+                     account_ = changed;
                      forget_logins([&](const login& entry) { return entry.id != kept; });
                      return done{};
                    });

@@ -9,11 +9,11 @@ namespace parley {
 caf::result<model_list> user_state::on(const list_models& message) {
   TRY_DONE(check_caller(message.who));
   auto held = answers.hold<model_list>(self);
-  self->request(parts->system_models, caf::infinite, list_system_models{})
+  self->request(parts_->system_models, caf::infinite, list_system_models{})
       .then(
           [this, key = held.first](const model_list& system) {
-            model_list list{models};
-            auto sees_all = account.role == role::admin;
+            model_list list{models_};
+            auto sees_all = account_.role == role::admin;
             for (const auto& model : system.items)
               if (model.enabled || sees_all) list.items.push_back(model);
             answers.deliver<model_list>(key, std::move(list));
@@ -26,13 +26,13 @@ caf::result<model_list> user_state::on(const list_models& message) {
 
 caf::result<model_config> user_state::on(const get_model& message) {
   TRY_DONE(check_caller(message.who));
-  if (auto* model = find_model_in(models, message.id)) return *model;
+  if (auto* model = find_model_in(models_, message.id)) return *model;
   if (message.id.is_none()) return model_gone();
-  if (account.role != role::admin)
-    return self->delegate(parts->system_models, find_system_model{message.id});
+  if (account_.role != role::admin)
+    return self->delegate(parts_->system_models, find_system_model{message.id});
   // An ADMIN sees disabled ones as well.
   auto held = answers.hold<model_config>(self);
-  self->request(parts->system_models, caf::infinite, list_system_models{})
+  self->request(parts_->system_models, caf::infinite, list_system_models{})
       .then(
           [this, key = held.first, wanted = message.id](const model_list& system) {
             if (auto* model = find_model_in(system.items, wanted))
@@ -53,7 +53,7 @@ caf::result<model_config> user_state::on(const add_model& message) {
       *this, held.first, own(message.key),
       [this, key = held.first, message] { make_personal_model(key, message); },
       [this, key = held.first](const remember_key& made) {
-        if (auto* model = find_model_in(models, made.model))
+        if (auto* model = find_model_in(models_, made.model))
           answers.deliver<model_config>(key, *model);
         else
           answers.fail<model_config>(key, model_gone());
@@ -63,12 +63,12 @@ caf::result<model_config> user_state::on(const add_model& message) {
 
 void user_state::make_personal_model(uint64_t key, const add_model& asked) {
   auto fail = [&](error cause) { answers.fail<model_config>(key, std::move(cause)); };
-  if (models.size() >= parts->limits.models_max)
+  if (models_.size() >= parts_->limits.models_max)
     return fail(
         make_error(errc::quota_exceeded, "models_max", "You have as many models as you may."));
-  auto model = make_model(asked.patch, {id, is_admin()}, parts->models, now());
+  auto model = make_model(asked.patch, {id_, is_admin()}, parts_->models, now());
   if (!model) return fail(std::move(model.error()));
-  if (auto free = check_name_is_free(models, *model); !free) return fail(std::move(free.error()));
+  if (auto free = check_name_is_free(models_, *model); !free) return fail(std::move(free.error()));
   std::vector<change> changes;
   if (auto named = own(asked.key)) {
     auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
@@ -76,7 +76,7 @@ void user_state::make_personal_model(uint64_t key, const add_model& asked) {
   }
   changes.emplace_back(create_model{*model});
   store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
-    models.push_back(model);
+    models_.push_back(model);
     tell_event("model.updated", event_text_of_id(to_string(model.id)));
     return model;
   });
@@ -84,18 +84,18 @@ void user_state::make_personal_model(uint64_t key, const add_model& asked) {
 
 std::optional<owned_key> user_state::own(const std::optional<request_key>& key) const {
   if (!key) return std::nullopt;
-  return owned_key{id, *key};
+  return owned_key{id_, *key};
 }
 
 caf::result<model_config> user_state::on(const change_model& message) {
   TRY_DONE(check_caller(message.who));
-  auto* present = find_model_in(models, message.id);
+  auto* present = find_model_in(models_, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
-  TRY(auto changed, change_model_config(judged(*present), message.patch, parts->models, now()));
-  TRY_DONE(check_name_is_free(models, changed));
+  TRY(auto changed, change_model_config(judged(*present), message.patch, parts_->models, now()));
+  TRY_DONE(check_name_is_free(models_, changed));
   return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
-    for (auto& model : models)
+    for (auto& model : models_)
       if (model.id == changed.id) model = changed;
     tell_event("model.updated", event_text_of_id(to_string(changed.id)));
     return changed;
@@ -104,12 +104,12 @@ caf::result<model_config> user_state::on(const change_model& message) {
 
 caf::result<done> user_state::on(const drop_model& message) {
   TRY_DONE(check_caller(message.who));
-  auto* present = find_model_in(models, message.id);
+  auto* present = find_model_in(models_, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
   return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
     auto is_it = [&](const model_config& model) { return model.id == dropped; };
-    models.erase(std::remove_if(models.begin(), models.end(), is_it), models.end());
+    models_.erase(std::remove_if(models_.begin(), models_.end(), is_it), models_.end());
     tell_event("model.updated", event_text_of_id(to_string(dropped)));
     return done{};
   });
@@ -119,14 +119,14 @@ caf::result<model_config> user_state::on(const find_model& message) {
   TRY_DONE(check_present());
   if (message.purpose == model_purpose::summary) return find_summary_model(message.id);
   if (message.purpose == model_purpose::title)
-    return self->delegate(parts->system_models, find_system_model{{}, model_purpose::title});
+    return self->delegate(parts_->system_models, find_system_model{{}, model_purpose::title});
   if (message.id.is_none()) {
     auto held = answers.hold<model_config>(self);
     find_default_model(held.first);
     return held.second;
   }
-  auto* model = find_model_in(models, message.id);
-  if (model == nullptr) return self->delegate(parts->system_models, find_system_model{message.id});
+  auto* model = find_model_in(models_, message.id);
+  if (model == nullptr) return self->delegate(parts_->system_models, find_system_model{message.id});
   if (!model->enabled) return model_gone();
   return judged(*model);
 }
@@ -134,7 +134,7 @@ caf::result<model_config> user_state::on(const find_model& message) {
 // The system's summary model, else the session's own.
 caf::result<model_config> user_state::find_summary_model(model_id otherwise) {
   auto held = answers.hold<model_config>(self);
-  self->request(parts->system_models, caf::infinite, find_system_model{{}, model_purpose::summary})
+  self->request(parts_->system_models, caf::infinite, find_system_model{{}, model_purpose::summary})
       .then([this, key = held.first](
                 const model_config& found) { answers.deliver<model_config>(key, found); },
             [this, key = held.first, otherwise](const error&) {
@@ -145,7 +145,7 @@ caf::result<model_config> user_state::find_summary_model(model_id otherwise) {
 }
 
 bool user_state::is_admin() const {
-  return account.role == role::admin;
+  return account_.role == role::admin;
 }
 
 // As its present role lets it be called.
@@ -156,16 +156,16 @@ model_config user_state::judged(model_config model) const {
 
 // The user's default; if that is gone or none, the system's; if there is none, the only model.
 void user_state::find_default_model(uint64_t key) {
-  auto wanted = settings.default_model_id.value_or(model_id{});
-  auto* model = wanted.is_none() ? nullptr : find_model_in(models, wanted);
+  auto wanted = settings_.default_model_id.value_or(model_id{});
+  auto* model = wanted.is_none() ? nullptr : find_model_in(models_, wanted);
   if (model != nullptr && model->enabled) return answers.deliver<model_config>(key, judged(*model));
   auto is_system_model = !wanted.is_none() && model == nullptr;
-  self->request(parts->system_models, caf::infinite,
+  self->request(parts_->system_models, caf::infinite,
                 find_system_model{is_system_model ? wanted : model_id{}})
       .then([this, key](const model_config& found) { answers.deliver<model_config>(key, found); },
             [this, key, is_system_model](error& cause) {
               if (!is_system_model) return find_only_model(key, std::move(cause));
-              self->request(parts->system_models, caf::infinite, find_system_model{})
+              self->request(parts_->system_models, caf::infinite, find_system_model{})
                   .then(
                       [this, key](const model_config& found) {
                         answers.deliver<model_config>(key, found);
@@ -177,10 +177,10 @@ void user_state::find_default_model(uint64_t key) {
 void user_state::find_only_model(uint64_t key, error otherwise) {
   auto is_enabled = [](const model_config& model) { return model.enabled; };
   if (code_of(otherwise) != errc::not_found ||
-      std::count_if(models.begin(), models.end(), is_enabled) != 1)
+      std::count_if(models_.begin(), models_.end(), is_enabled) != 1)
     return answers.fail<model_config>(key, std::move(otherwise));
   answers.deliver<model_config>(key,
-                                judged(*std::find_if(models.begin(), models.end(), is_enabled)));
+                                judged(*std::find_if(models_.begin(), models_.end(), is_enabled)));
 }
 
 }  // namespace parley

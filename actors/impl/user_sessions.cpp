@@ -23,60 +23,60 @@ error too_many_sessions() {
 /// Wakes the SESSION if need be. That it is this user's is proved by its loading.
 expected<user_state::open_session*> user_state::reach(session_id wanted,
                                                       std::optional<session> fresh) {
-  if (auto found = sessions.find(wanted); found != sessions.end()) return &found->second;
-  if (sessions.size() >= parts->limits.sessions_open_max) {
+  if (auto found = sessions_.find(wanted); found != sessions_.end()) return &found->second;
+  if (sessions_.size() >= parts_->limits.sessions_open_max) {
     error_detail detail;
     detail.reason = "sessions_open_max";
     detail.retry_after_s = 1;
     return make_error(errc::rate_limited, "Too many chats are open at once.", std::move(detail));
   }
   open_session entry;
-  entry.holder = parts->start_session(caf::actor_cast<session_parent_actor>(self), id, wanted,
-                                      std::move(fresh));
+  entry.holder = parts_->start_session(caf::actor_cast<session_parent_actor>(self), id_, wanted,
+                                       std::move(fresh));
   self->monitor(entry.holder);
-  return &sessions.emplace(wanted, std::move(entry)).first->second;
+  return &sessions_.emplace(wanted, std::move(entry)).first->second;
 }
 
 void user_state::tell_sessions(const end_streams& message) {
   end_listeners(message.login);
-  for (auto& [session, entry] : sessions) {
+  for (auto& [session, entry] : sessions_) {
     ++entry.sent;
     self->send(entry.holder, message);
   }
 }
 
 void user_state::give_back(open_session& entry) {
-  running -= std::exchange(entry.running, 0);
+  running_ -= std::exchange(entry.running, 0);
 }
 
 void user_state::read_gauge() {
   int64_t all = 0;
   int64_t idle = 0;
-  for (const auto& [session, entry] : sessions) {
+  for (const auto& [session, entry] : sessions_) {
     all += entry.bytes;
     if (entry.running == 0) idle += entry.bytes;
   }
-  gauge->session_bytes = all;
-  gauge->idle_session_bytes = idle;
+  gauge_->session_bytes = all;
+  gauge_->idle_session_bytes = idle;
 }
 
 void user_state::close_session(session_id closed) {
-  auto found = sessions.find(closed);
-  if (found == sessions.end()) return;
+  auto found = sessions_.find(closed);
+  if (found == sessions_.end()) return;
   give_back(found->second);
-  sessions.erase(found);
+  sessions_.erase(found);
   read_gauge();
 }
 
 void user_state::on_down(const caf::down_msg& down) {
-  for (const auto& [session, entry] : sessions)
+  for (const auto& [session, entry] : sessions_)
     if (entry.holder.address() == down.source) return close_session(session_id{session});
 }
 
 void user_state::on(const session_idle& message) {
-  auto found = sessions.find(message.session);
+  auto found = sessions_.find(message.session);
   // A predecessor's farewell, or something is on its way to it.
-  if (found == sessions.end() || message.seen != found->second.sent) return;
+  if (found == sessions_.end() || message.seen != found->second.sent) return;
   if (caf::actor_cast<caf::strong_actor_ptr>(found->second.holder) != self->current_sender())
     return;
   self->send(found->second.holder, sleep_now{});
@@ -84,16 +84,16 @@ void user_state::on(const session_idle& message) {
 }
 
 void user_state::on(const turn_ended& message) {
-  auto found = sessions.find(message.session);
-  if (found == sessions.end() || found->second.running == 0) return;
+  auto found = sessions_.find(message.session);
+  if (found == sessions_.end() || found->second.running == 0) return;
   --found->second.running;
-  --running;
+  --running_;
   read_gauge();
 }
 
 void user_state::on(const session_weighs& message) {
-  auto found = sessions.find(message.session);
-  if (found == sessions.end()) return;
+  auto found = sessions_.find(message.session);
+  if (found == sessions_.end()) return;
   found->second.bytes = message.bytes;
   read_gauge();
 }
@@ -108,18 +108,18 @@ caf::result<session> user_state::on(const add_session& message) {
       *this, held.first, own(message.key),
       [this, key = held.first, message] { make_session(key, message); },
       [this, key = held.first](const remember_key& made) {
-        answers.hand_on<session>(key, parts->reader, read_session{id, made.session});
+        answers.hand_on<session>(key, parts_->reader, read_session{id_, made.session});
       });
   return held.second;
 }
 
 void user_state::make_session(uint64_t key, const add_session& asked) {
-  if (session_count >= parts->limits.sessions_max)
+  if (session_count_ >= parts_->limits.sessions_max)
     return answers.fail<session>(key, too_many_sessions());
   session header;
   asked.patch.apply_to(header);
   header.id = session_id::make();
-  header.owner_id = id;
+  header.owner_id = id_;
   header.created_at = header.updated_at = now();
   auto tags = joined_tags(std::move(header.tags));
   if (!tags) return answers.fail<session>(key, std::move(tags.error()));
@@ -136,7 +136,7 @@ void user_state::make_session(uint64_t key, const add_session& asked) {
   }
   changes.emplace_back(create_session{header});
   store_then<session>(*this, key, std::move(changes), [this, header] {
-    ++session_count;
+    ++session_count_;
     tell_event("session.created", event_text(header));
     return header;
   });
@@ -144,12 +144,12 @@ void user_state::make_session(uint64_t key, const add_session& asked) {
 
 caf::result<page_of<session>> user_state::on(const list_sessions& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(parts->reader, page_sessions{id, message.page, message.filter});
+  return self->delegate(parts_->reader, page_sessions{id_, message.page, message.filter});
 }
 
 caf::result<session> user_state::on(const get_session& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(parts->reader, read_session{id, message.id});
+  return self->delegate(parts_->reader, read_session{id_, message.id});
 }
 
 caf::result<session> user_state::on(const patch_session& message) {
@@ -181,7 +181,7 @@ void user_state::remove(session_id removed, const drop_session& drop,
   self->request((*entry)->holder, caf::infinite, drop)
       .then(
           [this, then, removed](const done&) {
-            session_count = std::max<int64_t>(0, session_count - 1);
+            session_count_ = std::max<int64_t>(0, session_count_ - 1);
             close_session(removed);
             tell_event("session.deleted", event_text_of_id(to_string(removed)));
             then({});
@@ -195,18 +195,18 @@ caf::result<session> user_state::on(const fork_own_session& asked) {
   make_once<session>(
       *this, held.first, own(asked.fork.key), [this, key = held.first, asked] { fork(key, asked); },
       [this, key = held.first](const remember_key& made) {
-        answers.hand_on<session>(key, parts->reader, read_session{id, made.session});
+        answers.hand_on<session>(key, parts_->reader, read_session{id_, made.session});
       });
   return held.second;
 }
 
 void user_state::fork(uint64_t key, const fork_own_session& asked) {
-  if (session_count >= parts->limits.sessions_max)
+  if (session_count_ >= parts_->limits.sessions_max)
     return answers.fail<session>(key, too_many_sessions());
   auto entry = reach(asked.session);
   if (!entry) return answers.fail<session>(key, std::move(entry.error()));
   ++(*entry)->sent;
-  ++session_count;
+  ++session_count_;
   auto wanted = asked.fork;
   wanted.made = session_id::make();
   self->request((*entry)->holder, caf::infinite, wanted)
@@ -216,20 +216,20 @@ void user_state::fork(uint64_t key, const fork_own_session& asked) {
             answers.deliver<session>(key, made);
           },
           [this, key](error& cause) {
-            --session_count;
+            --session_count_;
             answers.fail<session>(key, std::move(cause));
           });
 }
 
 caf::result<page_of<message>> user_state::on(const list_messages& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts->reader,
-                        page_messages{id, asked.session, asked.page, asked.leaf, asked.after});
+  return self->delegate(parts_->reader,
+                        page_messages{id_, asked.session, asked.page, asked.leaf, asked.after});
 }
 
 caf::result<message> user_state::on(const get_message& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts->reader, read_message{id, asked.session, asked.id});
+  return self->delegate(parts_->reader, read_message{id_, asked.session, asked.id});
 }
 
 // -- Turns --------------------------------------------------------------------------------------
@@ -254,14 +254,14 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   auto& turn = asked->turn;
   if (turn.key && !asked->session && turn.content.kind == turn_kind::say) {
     // The same request again while the first one is being stored: its SESSION knows the key.
-    if (auto found = first_turns.find(key_name(*turn.key)); found != first_turns.end()) {
+    if (auto found = first_turns_.find(key_name(*turn.key)); found != first_turns_.end()) {
       if (found->second.body_sha256 != turn.key->body_sha256) return fail(key_mismatch());
       return start_in(key, found->second.session, std::move(turn));
     }
   }
   // Before the call: an upstream is not asked for what can't be stored.
-  if (auto cause = parts->storage_fault ? parts->storage_fault() : error{}) return fail(cause);
-  if (running >= parts->limits.streams_max) {
+  if (auto cause = parts_->storage_fault ? parts_->storage_fault() : error{}) return fail(cause);
+  if (running_ >= parts_->limits.streams_max) {
     error_detail detail;
     detail.reason = "streams_max";
     detail.retry_after_s = 1;
@@ -269,12 +269,12 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   }
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
   if (turn.content.kind != turn_kind::say) return start_where_it_is(key, asked);
-  if (session_count >= parts->limits.sessions_max) return fail(too_many_sessions());
+  if (session_count_ >= parts_->limits.sessions_max) return fail(too_many_sessions());
   start_first(key, asked);
 }
 
 void user_state::start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked) {
-  self->request(parts->reader, caf::infinite, read_message{id, {}, asked->turn.content.target})
+  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked->turn.content.target})
       .then(
           [this, key, asked](const message& target) {
             asked->session = target.session_id;
@@ -291,7 +291,7 @@ void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
   if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
   ++(*entry)->sent;
   ++(*entry)->running;
-  ++running;
+  ++running_;
   read_gauge();
   answers.hand_on<reply_ticket>(key, (*entry)->holder, std::move(turn));
 }
@@ -300,7 +300,7 @@ void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
 void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& asked) {
   session fresh;
   fresh.id = session_id::make();
-  fresh.owner_id = id;
+  fresh.owner_id = id_;
   fresh.created_at = fresh.updated_at = now();
   // With a key it may have to be sent again.
   auto turn = asked->turn.key ? asked->turn : std::move(asked->turn);
@@ -309,23 +309,23 @@ void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& 
   if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
   ++(*entry)->sent;
   ++(*entry)->running;
-  ++running;
-  ++session_count;
+  ++running_;
+  ++session_count_;
   std::string first_key;
   if (turn.key) {
     first_key = key_name(*turn.key);
-    first_turns[first_key] = {turn.key->body_sha256, target};
+    first_turns_[first_key] = {turn.key->body_sha256, target};
   }
   auto holder = (*entry)->holder;
   self->request(holder, caf::infinite, std::move(turn))
       .then(
           [this, key, first_key](reply_ticket& ticket) {
-            first_turns.erase(first_key);
+            first_turns_.erase(first_key);
             answers.deliver<reply_ticket>(key, std::move(ticket));
           },
           [this, key, asked, first_key, target, holder](error& cause) {
-            first_turns.erase(first_key);
-            --session_count;
+            first_turns_.erase(first_key);
+            --session_count_;
             close_session(target);
             self->send_exit(holder, caf::exit_reason::user_shutdown);
             // Another request with this key has come first, by whatever way: its result counts.
@@ -338,7 +338,7 @@ void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& 
 void user_state::repeat(uint64_t key, const post_message& asked, const remember_key& made) {
   if (asked.turn.follow)
     return hand_to_session(key, made.session, {made.message, *asked.turn.follow});
-  self->request(parts->reader, caf::infinite, read_message{id, made.session, made.message})
+  self->request(parts_->reader, caf::infinite, read_message{id_, made.session, made.message})
       .then(
           [this, key](const message& reply) {
             auto entry = reach(reply.session_id);
@@ -364,7 +364,7 @@ void user_state::hand_to_session(uint64_t key, session_id target, follow_reply q
 caf::result<reply_ticket> user_state::on(const join_reply& asked) {
   TRY_DONE(check_caller(asked.who));
   auto held = answers.hold<reply_ticket>(self);
-  self->request(parts->reader, caf::infinite, read_message{id, {}, asked.message})
+  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked.message})
       .then(
           [this, key = held.first, asked](const message& reply) {
             // As in post_message: a login that ended meanwhile opens no stream.
@@ -387,7 +387,7 @@ caf::result<done> user_state::on(const stop_turn& asked) {
     return self->delegate(entry->holder, stop_reply{asked.message});
   }
   auto held = answers.hold<done>(self);
-  self->request(parts->reader, caf::infinite, read_message{id, {}, asked.message})
+  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked.message})
       .then(
           [this, key = held.first](const message& reply) {
             auto entry = reach(reply.session_id);

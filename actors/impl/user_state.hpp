@@ -102,9 +102,9 @@ struct user_state {
   void on(const rest& message);
   void on(const sleep_now& message);
 
-  const storage_actor& storage() const { return parts->storage; }
-  const reader_actor& reader() const { return parts->reader; }
-  instant now() const { return parts->clock->now(); }
+  const storage_actor& storage() const { return parts_->storage; }
+  const reader_actor& reader() const { return parts_->reader; }
+  instant now() const { return parts_->clock->now(); }
 
   user_actor::pointer self;
   held_answers answers;
@@ -211,30 +211,30 @@ struct user_state {
   void repeat(uint64_t key, const post_message& asked, const remember_key& made);
   void hand_to_session(uint64_t key, session_id target, follow_reply question);
 
-  user_id id;
-  std::shared_ptr<const user_parts> parts;
-  user_parent_actor parent;
-  std::shared_ptr<user_gauge> gauge;
+  user_id id_;
+  std::shared_ptr<const user_parts> parts_;
+  user_parent_actor parent_;
+  std::shared_ptr<user_gauge> gauge_;
 
-  error fault;  ///< why there is no account here: absent, or not loaded
-  bool is_ending = false;
-  user account;
-  std::vector<login> logins;
-  std::vector<model_config> models;
-  std::vector<folder> folders;
-  user_settings settings;
-  int64_t session_count = 0;
+  error fault_;  ///< why there is no account here: absent, or not loaded
+  bool is_ending_ = false;
+  user account_;
+  std::vector<login> logins_;
+  std::vector<model_config> models_;
+  std::vector<folder> folders_;
+  user_settings settings_;
+  int64_t session_count_ = 0;
 
-  std::unordered_map<session_id, open_session> sessions;
-  std::vector<listener> listeners;
-  std::deque<account_event> events;  ///< the last ones
-  int64_t last_event = 0;
-  bool has_listened = false;                      ///< anybody, ever
-  std::map<std::string, first_turn> first_turns;  ///< by route and Idempotency-Key
-  int running = 0;                                ///< turns of all sessions
-  int wrong_passwords = 0;                        ///< in a row, in change_password
-  instant last_wrong_password;
-  caf::actor_clock::time_point last_used{};
+  std::unordered_map<session_id, open_session> sessions_;
+  std::vector<listener> listeners_;
+  std::deque<account_event> events_;  ///< the last ones
+  int64_t last_event_ = 0;
+  bool has_listened_ = false;                      ///< anybody, ever
+  std::map<std::string, first_turn> first_turns_;  ///< by route and Idempotency-Key
+  int running_ = 0;                                ///< turns of all sessions
+  int wrong_passwords_ = 0;                        ///< in a row, in change_password
+  instant last_wrong_password_;
+  caf::actor_clock::time_point last_used_{};
 };
 
 }  // namespace parley
