@@ -212,23 +212,29 @@ bool event_stream::read_chunk() {
   return !is_over_;
 }
 
+// A comment has no name.
+static std::optional<stream_event> take_event(std::string& text) {
+  auto end = text.find("\n\n");
+  if (end == std::string::npos) return std::nullopt;
+  stream_event event;
+  auto lines = text.substr(0, end + 1);
+  text.erase(0, end + 2);
+  for (size_t at = 0; at < lines.size(); at = lines.find('\n', at) + 1) {
+    auto line = lines.substr(at, lines.find('\n', at) - at);
+    if (line.starts_with("id: ")) event.id = std::stoll(line.substr(4));
+    if (line.starts_with("event: ")) event.name = line.substr(7);
+    if (line.starts_with("data: ")) event.data += line.substr(6);
+  }
+  return event;
+}
+
 std::optional<stream_event> event_stream::next() {
   while (true) {
-    auto end = text_.find("\n\n");
-    if (end == std::string::npos) {
+    if (auto event = take_event(text_); !event) {
       if (!read_chunk()) return std::nullopt;
-      continue;
+    } else if (!event->name.empty()) {
+      return event;
     }
-    stream_event event;
-    auto lines = text_.substr(0, end + 1);
-    text_.erase(0, end + 2);
-    for (size_t at = 0; at < lines.size(); at = lines.find('\n', at) + 1) {
-      auto line = lines.substr(at, lines.find('\n', at) - at);
-      if (line.starts_with("id: ")) event.id = std::stoll(line.substr(4));
-      if (line.starts_with("event: ")) event.name = line.substr(7);
-      if (line.starts_with("data: ")) event.data += line.substr(6);
-    }
-    if (!event.name.empty()) return event;  // otherwise it was a comment
   }
 }
 
@@ -241,6 +247,13 @@ stream_event event_stream::next(std::string_view name) {
 std::vector<stream_event> event_stream::rest() {
   std::vector<stream_event> events;
   while (auto event = next()) events.push_back(std::move(*event));
+  return events;
+}
+
+std::vector<stream_event> events_in(std::string text) {
+  std::vector<stream_event> events;
+  while (auto event = take_event(text))
+    if (!event->name.empty()) events.push_back(std::move(*event));
   return events;
 }
 

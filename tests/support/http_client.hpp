@@ -119,6 +119,8 @@ class event_stream {
   bool is_whole_ = false;
 };
 
+/// The events of a stream that came without chunked coding.
+std::vector<stream_event> events_in(std::string text);
 /// The text of all `delta` events, joined.
 std::string text_of(const std::vector<stream_event>& events);
 /// The names of events, each name once however often it comes in a row: "start part delta done".
