@@ -454,7 +454,7 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   };
   if (!wait_until_idle(patience, true)) {
     for (auto& each : p.io) caf::anon_send(each->provider, fail_calls{});
-    wait_until_idle(2s, false);
+    wait_until_idle(5s, false);  // their last commits too, on a slow disk
   }
   p.stop_actors();
   p.io.clear();

@@ -71,7 +71,7 @@ TEST_CASE("a title of the user's is never overwritten", "[session]") {
   CHECK(named.script.calls.size() == 1);
 }
 
-TEST_CASE("no title model, no call; a failure leaves the title", "[session]") {
+TEST_CASE("no title model, no call, a failure leaves the title", "[session]") {
   session_world none;
   none.start_fresh();
   none.begin("Hi");

@@ -97,7 +97,7 @@ TEST_CASE("a supervised actor is asked, told and delegated to as if it stood alo
   CHECK(types == world.children[0]->message_types());
 }
 
-TEST_CASE("while there is no child, requests fail as unavailable; then the handle works again") {
+TEST_CASE("while there is no child, requests fail as unavailable, then the handle works again") {
   fixture world;
   world.crash();
   auto refused = world.question();

@@ -173,7 +173,7 @@ TEST_CASE("another origin without another key clears the key") {
   }
 }
 
-TEST_CASE("models are listed, shown and dropped; foreign ones are not there") {
+TEST_CASE("models are listed, shown and dropped, and foreign ones are not there") {
   fixture world;
   world.begin();
   auto made = world.add("mine");

@@ -101,7 +101,7 @@ TEST_CASE("who must change the password may do that, look at the account and lea
   CHECK(world.ask<done>(actor, log_out{who}));
 }
 
-TEST_CASE("a refresh token is rotated; a repeated one is forgiven for a moment only") {
+TEST_CASE("a refresh token is rotated, a repeated one is forgiven for a moment only") {
   fixture world;
   world.clock.advance(1h);
   auto next = world.refresh(world.ticket.refresh_token);
@@ -269,7 +269,7 @@ TEST_CASE("a change of role or status voids the tokens and ends the streams") {
   CHECK(refusal(world.ask<login_ticket>(actor, open_login{})) == "forbidden/account_disabled");
 }
 
-TEST_CASE("the last administrator stays; a user who leaves is gone at once") {
+TEST_CASE("the last administrator stays, a user who leaves is gone at once") {
   fixture world;
   CHECK(refusal(world.ask_user<done>(leave{world.who})) == "conflict/last_admin");
   CHECK(refusal(world.ask_user<done>(remove_account{})) == "conflict/last_admin");
@@ -302,7 +302,7 @@ TEST_CASE("an absent account refuses everything for a while, then its actor ends
   CHECK(world.ask<done>(actor, admit{}).error() == caf::sec::request_receiver_down);
 }
 
-TEST_CASE("a failed load refuses as unavailable; the next request loads anew") {
+TEST_CASE("a failed load refuses as unavailable, the next request loads anew") {
   fixture world;
   auto made = world.add_user("gus");
   world.store.fail_read = make_error(errc::storage_failed);

@@ -66,11 +66,11 @@ size_t check_table() {
 }  // namespace
 
 TEST_CASE("all messages of USER cross the wire") {
-  CHECK(check_table<user_actor>() == 45);
+  CHECK(check_table<user_actor>() == 56);
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
-  CHECK(check_table<session_actor>() == 23);
+  CHECK(check_table<session_actor>() == 25);
 }
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {

@@ -12,7 +12,7 @@ std::string credentials(const std::string& name, const std::string& password) {
   return R"({"username":")" + name + R"(","password":")" + password + "\"}";
 }
 
-std::string refresh_body(const std::string& token) {
+std::string refresh_json(const std::string& token) {
   return R"({"refreshToken":")" + token + "\"}";
 }
 
@@ -165,19 +165,19 @@ TEST_CASE("an access token: none, another's, changed, expired") {
 TEST_CASE("a refresh token works once, and twice ends the login") {
   node_world world;
   auto tickets =
-      world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(world.ada().refresh_token));
+      world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(world.ada().refresh_token));
   CHECK(tickets.status == 200);
   auto next = account::from(tickets);
   CHECK(next.refresh_token != world.ada().refresh_token);
   CHECK(world.get(next, "/api/auth/me").status == 200);
   CHECK(world.get(world.ada(), "/api/auth/me").status == 200);
   auto spent =
-      world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(world.ada().refresh_token));
+      world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(world.ada().refresh_token));
   CHECK(spent.status == 401);
   CHECK(spent.at("/error/reason") == "token_spent");
-  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(next.refresh_token)).status ==
+  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(next.refresh_token)).status ==
         200);
-  for (const auto& body : {std::string{}, std::string{"{}"}, refresh_body("nonsense")}) {
+  for (const auto& body : {std::string{}, std::string{"{}"}, refresh_json("nonsense")}) {
     auto refused = world.ask("POST", nullptr, "/api/auth/refresh", body);
     CHECK(refused.status == 401);
     CHECK(refused.at("/error/reason") == "token_invalid");
@@ -219,7 +219,7 @@ TEST_CASE("logging out ends this login and no other") {
   auto after = world.get(here, "/api/auth/me");
   CHECK(after.status == 401);
   CHECK(after.at("/error/reason") == "token_revoked");
-  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(here.refresh_token)).status ==
+  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(here.refresh_token)).status ==
         401);
   CHECK(world.get(world.ada(), "/api/auth/me").status == 200);
 }
@@ -263,10 +263,10 @@ TEST_CASE("changing the password ends all other logins") {
   CHECK(world.put(eve, "/api/auth/password", "{}").faults() == "/currentPassword /newPassword");
   CHECK(change(node_world::password, "a new long password").status == 204);
   CHECK(world.get(other, "/api/auth/me").status == 401);
-  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(other.refresh_token)).status ==
+  CHECK(world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(other.refresh_token)).status ==
         401);
   // The login that changed it goes on with its refresh token.
-  auto next = world.ask("POST", nullptr, "/api/auth/refresh", refresh_body(eve.refresh_token));
+  auto next = world.ask("POST", nullptr, "/api/auth/refresh", refresh_json(eve.refresh_token));
   CHECK(next.status == 200);
   CHECK(world.get(account::from(next), "/api/auth/me").status == 200);
   CHECK(world.ask("POST", nullptr, "/api/auth/login", credentials("eve", node_world::password))

@@ -48,7 +48,7 @@ TEST_CASE("a silent stream gets a comment at each heartbeat, a busy one none") {
   CHECK(seen.find(": ping") == std::string::npos);
 }
 
-TEST_CASE("a reader that takes nothing for write_stall_max is cut off; its reply goes on") {
+TEST_CASE("a reader that takes nothing for write_stall_max is cut off, its reply goes on") {
   node_world world{{{"write-stall-max-s", "1"}}};
   world.add_model();
   auto session = world.add_session(world.ada());

@@ -132,7 +132,7 @@ TEST_CASE("absent users are absent, however their id looks") {
   }
 }
 
-TEST_CASE("an ADMIN changes roles and status; the last ADMIN stays") {
+TEST_CASE("an ADMIN changes roles and status, the last ADMIN stays") {
   node_world world;
   auto& ada = world.ada();
   auto eve = world.add_user("eve");

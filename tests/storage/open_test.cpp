@@ -132,7 +132,7 @@ TEST_CASE("a database of another program or a newer Parley is refused") {
   }
 }
 
-TEST_CASE("an older database is copied, then migrated; a failed migration changes nothing") {
+TEST_CASE("an older database is copied, then migrated, a failed migration changes nothing") {
   stored db;
   auto ada = db.add_user("ada");
   auto path = (db.folder() / "data" / "parley.db").string();

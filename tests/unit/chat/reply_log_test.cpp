@@ -131,7 +131,7 @@ TEST_CASE("a position that is lost or made up is answered by a snapshot") {
   }
 }
 
-TEST_CASE("no credit, no text; the end comes after all text") {
+TEST_CASE("no credit, no text, the end comes after all text") {
   auto log = sample_log();
   log.finish(message_status::complete, {});
   int64_t after = 0;

@@ -37,7 +37,7 @@ TEST_CASE("a minute's calls may come at once, then they come back evenly") {
   CHECK_FALSE(limits.take("anna", rate_class::login, start + 12s).is_allowed);
 }
 
-TEST_CASE("callers and classes do not share a limit; a class without one is free") {
+TEST_CASE("callers and classes do not share a limit, a class without one is free") {
   rate_limits limits{five_a_minute()};
   for (int i = 0; i < 5; ++i) limits.take("anna", rate_class::login, start);
   CHECK_FALSE(limits.take("anna", rate_class::login, start).is_allowed);
