@@ -12,6 +12,7 @@ class condition_list {
  public:
   condition_list(const page_sessions& question, page_plan& plan) : question_(question) {
     const auto& filter = question.filter;
+    plan.bind_to(key_of(question.owner_id));
     add(plan, "s.owner_id=?", [this](query& q) { q.bind(question_.owner_id); });
     add(plan, filter.archived ? "s.archived=1" : "s.archived=0");
     if (filter.pinned) add(plan, *filter.pinned ? "s.pinned=1" : "s.pinned=0");

@@ -413,16 +413,9 @@ TEST_CASE("an idempotency key is remembered once, for a day") {
   stored db;
   auto ada = db.add_user("ada");
   auto eve = db.add_user("eve");
-  remember_key made{ada.id,
-                    "POST /x",
-                    "k1",
-                    "sha",
-                    session_id::make(),
-                    message_id::make(),
-                    model_id::make(),
-                    user_id::make(),
-                    {},
-                    start_of_test};
+  remember_key made{
+      ada.id,           "POST /x",       "k1", "sha",        session_id::make(), message_id::make(),
+      model_id::make(), user_id::make(), {},   start_of_test};
   db.put(made);
   CHECK(is_fault(db.store(made), errc::conflict, "key_known"));
   auto known = db.get(find_key{ada.id, "POST /x", "k1"}).made;
