@@ -1,5 +1,6 @@
 // USER: the account itself and its settings.
 #include "actors/impl/user_state.hpp"
+#include "base/record_json.hpp"
 
 namespace parley {
 
@@ -74,9 +75,31 @@ caf::result<user_settings> user_state::on(const get_settings& message) {
 
 caf::result<user_settings> user_state::on(const change_settings& message) {
   TRY_DONE(check_caller(message.who));
+  auto held = answers.hold<user_settings>(self);
+  auto key = held.first;
+  auto is_named = message.patch.has(&user_settings::default_model_id);
+  auto wanted = is_named ? message.patch.value.default_model_id : std::nullopt;
+  if (!wanted || wanted == settings_.default_model_id || find_model_in(models_, *wanted)) {
+    store_settings(key, message.patch);
+    return held.second;
+  }
+  self->request(parts_->system_models, caf::infinite, find_system_model{*wanted})
+      .then([this, key, patch = message.patch](const model_config&) { store_settings(key, patch); },
+            [this, key](error& cause) {
+              if (code_of(cause) == errc::not_found) {
+                fault_list faults;
+                faults.add("/defaultModelId", "exists", "There is no such model.");
+                cause = std::move(faults).to_error();
+              }
+              answers.fail<user_settings>(key, std::move(cause));
+            });
+  return held.second;
+}
+
+void user_state::store_settings(uint64_t key, const patch_of<user_settings>& patch) {
   auto changed = settings_;
-  message.patch.apply_to(changed);
-  return store_then<user_settings>(*this, {put_user_settings{id_, changed}}, [this, changed] {
+  patch.apply_to(changed);
+  store_then<user_settings>(*this, key, {put_user_settings{id_, changed}}, [this, changed] {
     settings_ = changed;
     tell_event("settings.updated", "{}");
     return settings_;

@@ -165,6 +165,7 @@ struct user_state {
 
   // user_account.cpp
   caf::result<done> erase();
+  void store_settings(uint64_t key, const patch_of<user_settings>& patch);
 
   // user_models.cpp
   bool is_admin() const;

@@ -36,10 +36,10 @@ struct fixture : account_world {
     auto model = ask_user<model_config>(find_model{id});
     return model ? model->name : detail_of(model.error()).reason;
   }
-  void prefer(std::optional<model_id> id) {
+  expected<user_settings> prefer(std::optional<model_id> id) {
     change_settings wish{who, {}};
     give(wish.patch, &user_settings::default_model_id, id);
-    REQUIRE(ask_user<user_settings>(wish));
+    return ask_user<user_settings>(wish);
   }
 
   caller who;
@@ -229,17 +229,23 @@ TEST_CASE("a turn uses the model asked for, else the user's default, the system'
   give(wish.patch, &system_settings::default_model_id, std::optional{second->id});
   REQUIRE(world.ask<system_settings>(world.admin(), wish));
   CHECK(world.found() == "second");
-  world.prefer(mine->id);
+  REQUIRE(world.prefer(mine->id));
   CHECK(world.found() == "mine");
-  world.prefer(shared->id);
+  REQUIRE(world.prefer(shared->id));
   CHECK(world.found() == "shared");
-  world.prefer(model_id::make());
+  CHECK(refusal(world.prefer(model_id::make())) == "invalid_input/invalid_fields");
+  CHECK(refusal(world.prefer(resting->id)) == "invalid_input/invalid_fields");
+  CHECK(world.found() == "shared");
+  auto leaving = world.add("leaving");
+  REQUIRE(world.prefer(leaving->id));
+  CHECK(world.found() == "leaving");
+  REQUIRE(world.ask_user<done>(drop_model{world.who, leaving->id, 0}));
   CHECK(world.found() == "second");
   patch_of<model_config> off;
   give(off, &model_config::enabled, false);
   REQUIRE(world.ask_user<model_config>(change_model{world.who, mine->id, off, 0}));
   CHECK(world.found(mine->id) == "model_gone");
-  world.prefer(mine->id);
+  REQUIRE(world.prefer(mine->id));
   CHECK(world.found() == "second");
 }
 

@@ -72,4 +72,18 @@ TEST_CASE("the default model: the user's before the system's") {
   CHECK(world.patch(eve, "/api/settings", R"({"defaultModelId":")" + second.at("/id") + "\"}")
             .status == 200);
   CHECK(model_of() == second.at("/id"));
+
+  auto mine =
+      world.post(world.ada(), "/api/models",
+                 R"({"name":"mine","model":"m3","baseUrl":")" + world.upstream().url() + "/v1\"}");
+  REQUIRE(mine.status == 201);
+  for (const auto& id : {mine.at("/id"), std::string{"01890000-0000-7000-8000-000000000000"}}) {
+    auto refused = world.patch(eve, "/api/settings", R"({"defaultModelId":")" + id + "\"}");
+    CHECK(refused.status == 422);
+    CHECK(refused.faults() == "/defaultModelId");
+  }
+  CHECK(world.get(eve, "/api/settings").at("/defaultModelId") == second.at("/id"));
+  CHECK(world.patch(eve, "/api/settings", R"({"defaultModelId":null})").status == 200);
+  CHECK(world.patch(world.ada(), "/api/settings", R"({"defaultModelId":")" + mine.at("/id") + "\"}")
+            .status == 200);
 }
