@@ -214,3 +214,35 @@ TEST_CASE("stored replies stay in memory only while they are read", "[session]")
   w.advance(61s);
   CHECK(w.script.farewells.size() > before);
 }
+
+TEST_CASE("a session says what it weighs when that changes", "[session]") {
+  session_world w;
+  for (int i = 0; i < 3; ++i) w.add(message_role::user, "Before");
+  w.start();
+  w.run();
+  REQUIRE(w.script.weights.size() == 1);
+  auto before = w.script.weights.back();
+  CHECK(before >= static_cast<int64_t>(3 * sizeof(message_header)));
+  for (int i = 0; i < 4; ++i) {
+    w.begin("Hi");
+    w.finish();
+  }
+  REQUIRE(w.script.weights.size() > 1);
+  CHECK(w.script.weights.back() >= static_cast<int64_t>(11 * sizeof(message_header)));
+}
+
+TEST_CASE("when memory is short an idle session sleeps, a busy one goes on", "[session]") {
+  session_world w;
+  w.start();
+  w.begin("Hi");
+  w.say("He");
+  w.tell(rest{});
+  CHECK(w.script.farewells.empty());
+  w.finish();
+  CHECK(w.script.turns_ended == 1);
+  // Whoever resumes within the time for it finds the reply in memory.
+  w.advance(15min);
+  auto before = w.script.farewells.size();
+  w.tell(rest{});
+  CHECK(w.script.farewells.size() == before + 1);
+}
