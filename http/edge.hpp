@@ -96,6 +96,8 @@ class edge : public exchange_sink {
   // edge_streams.cpp
   void open_reply(exchange& x, const reply_ticket& ticket);
   bool begin_events(exchange& x);
+  /// Writes what there is room for and says how much; the rest waits for buffer_drained.
+  size_t write_front(exchange_ref ref, std::string_view pending);
   void push(exchange& x);
   void end_stream(exchange& x);
   void answer_message(exchange& x);

@@ -57,13 +57,7 @@ void edge::on(const event_slice& events) {
 
 void edge::push_feed(exchange& x) {
   auto& feed = *x.feed;
-  auto piece_max = parts_.values->out_bytes_max / 2;
-  size_t written = 0;
-  while (written < feed.pending.size()) {
-    auto piece = std::string_view{feed.pending}.substr(written, piece_max);
-    if (!reactor_->write(x.ref, piece)) break;
-    written += piece.size();
-  }
+  auto written = write_front(x.ref, feed.pending);
   if (written > 0) feed.last_write = loop_->now();
   feed.pending.erase(0, written);
   if (feed.pending.empty() ? feed.is_over : feed.pending.size() > feed_bytes_max) end_feed(x);

@@ -82,16 +82,20 @@ void edge::on(const slice& events) {
   push(*x);
 }
 
-// Writes what there is room for; the rest waits for buffer_drained.
-void edge::push(exchange& x) {
-  auto& stream = *x.stream;
+size_t edge::write_front(exchange_ref ref, std::string_view pending) {
   auto piece_max = parts_.values->out_bytes_max / 2;
   size_t written = 0;
-  while (written < stream.pending.size()) {
-    auto piece = std::string_view{stream.pending}.substr(written, piece_max);
-    if (!reactor_->write(x.ref, piece)) break;
+  while (written < pending.size()) {
+    auto piece = pending.substr(written, piece_max);
+    if (!reactor_->write(ref, piece)) break;
     written += piece.size();
   }
+  return written;
+}
+
+void edge::push(exchange& x) {
+  auto& stream = *x.stream;
+  auto written = write_front(x.ref, stream.pending);
   if (written > 0) stream.last_write = loop_->now();
   if (written == stream.pending.size()) {
     // Most streams are small: an empty string costs them nothing.
