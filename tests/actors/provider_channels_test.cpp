@@ -227,7 +227,8 @@ TEST_CASE("texts become vectors, by another channel if need be", "[provider]") {
   CHECK(reason() == "embedding_texts");
   ask(order.model, std::vector<std::string>(embedded_texts_max + 1, "x"));
   CHECK(reason() == "embedding_texts");
-  ask(order.model, {"one"});  // two vectors for one text
+  auto lying = order_for_two(w, good.url(), good.url());
+  ask(lying.model, {"one"});  // two vectors for one text
   CHECK(reason() == "upstream_broken");
   auto mute = order.model;
   mute.provider = "anthropic";

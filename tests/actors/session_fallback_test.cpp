@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/session_world.hpp"
+#include "vocabulary_folder.hpp"
 
 using namespace parley;
 using namespace parley::tests;
@@ -75,6 +76,7 @@ TEST_CASE("a stored reply tells who answered, a stopped one too", "[session]") {
 
 TEST_CASE("what a fallback used teaches nothing of the model's tokenizer", "[session]") {
   session_world w;
+  w.counter = token_counter{vocabulary_folder};
   w.script.model.model = "closed-1";
   w.script.model.base_url = "https://llm.example/v1";
   w.start();

@@ -10,8 +10,8 @@ NGINX = """
 daemon off; user root; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 512; }}
 http {{
-  access_log {folder}/access.log calls;
   log_format calls "$connection $server_protocol $status";
+  access_log {folder}/access.log calls;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   server {{
