@@ -112,8 +112,10 @@ void edge::push(exchange& x) {
 
 void edge::on(const buffer_drained& drained) {
   auto* x = find(drained.exchange);
-  if (x != nullptr && x->stream && x->stream->has_begun) push(*x);
-  if (x != nullptr && x->feed) push_feed(*x);
+  if (x == nullptr) return;
+  // Either may end the exchange: nothing touches it afterwards.
+  if (x->feed) return push_feed(*x);
+  if (x->stream && x->stream->has_begun) push(*x);
 }
 
 // In halves of the credit, so that a small reply costs no message at all.
