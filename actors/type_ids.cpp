@@ -1,3 +1,13 @@
+// The message types of all tables: their registration, and the code that turns them to bytes and
+// text (base/inspect.hpp).
+#include "chat/reply_event.hpp"
+#include "chat/token_rule.hpp"
+#include "schema/change.hpp"
+#include "schema/model.hpp"
+#include "schema/requests.hpp"
+#undef PARLEY_INSPECTOR
+#define PARLEY_INSPECTOR
+#include "actors/admin.hpp"
 #include "actors/counter.hpp"
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"

@@ -1,6 +1,10 @@
 /// PARLEY_INSPECT(type, member...) makes a struct a CAF message: it can be sent, serialized and
 /// printed. Members are listed once, in the order of the struct. Records use base/record.hpp, which
 /// derives the same from their field list.
+///
+/// The code for it is made once, in the inspectors.cpp of the struct's folder, not in every file
+/// that sends the message: that took most of the time to compile an actor. A struct of one .cpp
+/// alone uses PARLEY_INSPECT_HERE.
 #pragma once
 
 #include <caf/all.hpp>
@@ -20,8 +24,20 @@
   macro(first) __VA_OPT__(PARLEY_EACH_AGAIN PARLEY_PARENS(macro, __VA_ARGS__))
 #define PARLEY_EACH_AGAIN() PARLEY_EACH_
 
+// CAF's inspectors: to bytes, from bytes, to text. Before an inspectors.cpp includes the headers of
+// its folder it defines PARLEY_INSPECTOR as nothing.
+#define PARLEY_INSPECTOR extern
+#define PARLEY_INSPECTORS(type)                                            \
+  PARLEY_INSPECTOR template caf::error inspect(caf::serializer&, type&);   \
+  PARLEY_INSPECTOR template caf::error inspect(caf::deserializer&, type&); \
+  PARLEY_INSPECTOR template void inspect(caf::detail::stringification_inspector&, type&);
+
+#define PARLEY_INSPECT(type, ...)                      \
+  PARLEY_INSPECT_HERE(type __VA_OPT__(, ) __VA_ARGS__) \
+  PARLEY_INSPECTORS(type)
+
 #define PARLEY_INSPECT_MEMBER(member) , value.member
-#define PARLEY_INSPECT(type, ...)                                                               \
+#define PARLEY_INSPECT_HERE(type, ...)                                                          \
   template <class Inspector>                                                                    \
   typename Inspector::result_type inspect(Inspector& inspector, [[maybe_unused]] type& value) { \
     return inspector(caf::meta::type_name(#type)                                                \

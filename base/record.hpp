@@ -179,4 +179,5 @@ typename Inspector::result_type inspect(Inspector& inspector, patch_of<Record>& 
           return inspector(caf::meta::type_name(#type), (value.*(f.member))...); \
         },                                                                       \
         parley::fields_of<type>);                                                \
-  }
+  }                                                                              \
+  PARLEY_INSPECTORS(type)

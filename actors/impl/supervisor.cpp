@@ -11,13 +11,13 @@ namespace {
 
 /// From the keeper to itself: the back-off is over.
 struct start_child {};
-PARLEY_INSPECT(start_child)
+PARLEY_INSPECT_HERE(start_child)
 
 /// From the relay. Not the exit itself: one of reason kill would end the keeper before the child.
 struct stop_child {
   error reason;
 };
-PARLEY_INSPECT(stop_child, reason)
+PARLEY_INSPECT_HERE(stop_child, reason)
 
 bool is_end(const error& reason) {
   return reason == caf::exit_reason::user_shutdown || reason == caf::exit_reason::kill;

@@ -1,0 +1,6 @@
+// How the events of a reply become bytes and text (base/inspect.hpp).
+#include "schema/message.hpp"
+#undef PARLEY_INSPECTOR
+#define PARLEY_INSPECTOR
+#include "chat/reply_event.hpp"
+#include "chat/token_rule.hpp"

@@ -1,0 +1,8 @@
+// How the records become bytes and text (base/inspect.hpp).
+#include "base/clock.hpp"
+#include "base/record.hpp"
+#undef PARLEY_INSPECTOR
+#define PARLEY_INSPECTOR
+#include "schema/change.hpp"
+#include "schema/model.hpp"
+#include "schema/requests.hpp"
