@@ -26,7 +26,7 @@ std::string account_key(const login_limits::attempt& from) {
   return network_of(from.address) + ' ' + folded(from.username);
 }
 
-std::string known_key(const login_limits::attempt& from) {
+std::string place_key(const login_limits::attempt& from) {
   return from.address + ' ' + folded(from.username);
 }
 
@@ -89,7 +89,7 @@ void login_limits::end(const attempt& from, outcome result, instant now) {
     // Each account that proves itself here widens the address's allowance by one: an office is no
     // attacker, and who guesses does not collect accounts.
     if (!known) address.known_accounts += 1;
-    known_.touch(known_key(from)) = now;
+    known_.touch(place_key(from)) = now;
   }
 }
 
@@ -108,7 +108,7 @@ void login_limits::leak(address_record& address, instant now) const {
 }
 
 bool login_limits::is_known(const attempt& from, instant now) {
-  auto* last = known_.find(known_key(from));
+  auto* last = known_.find(place_key(from));
   return last != nullptr && now - *last <= limits_.known_for;
 }
 
