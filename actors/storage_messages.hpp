@@ -115,7 +115,8 @@ struct session_loaded {
 };
 PARLEY_INSPECT(session_loaded, header, messages, summary)
 
-/// Whole messages, in the order asked; absent ones are left out.
+/// Whole messages, in the order asked; absent ones are left out. More than window_bytes_max of them
+/// is errc::too_large.
 struct read_messages {
   user_id owner_id;
   session_id session;

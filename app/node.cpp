@@ -193,6 +193,7 @@ void node::parts::start_storage() {
   storage::reader_pool_parts pool;
   pool.reader.files = files;
   pool.reader.page_bytes_max = values.page_bytes_max;
+  pool.reader.window_bytes_max = values.window_bytes_max;
   pool.readers = values.readers;
   pool.spawn_reader = [this](storage::reader_parts each) {
     return system->spawn<caf::detached>(storage::reader, std::move(each));

@@ -26,7 +26,8 @@ auto reader_state::on(const Question& question)
                                           question))::value_type> {
   if (parts_.load) parts_.load->fetch_sub(1, std::memory_order_relaxed);
   if (auto opened = open_if_needed(); !opened) return std::move(opened.error());
-  auto answer = read(read_context{*db_, parts_.clock->now(), parts_.page_bytes_max}, question);
+  read_context in{*db_, parts_.clock->now(), parts_.page_bytes_max, parts_.window_bytes_max};
+  auto answer = read(in, question);
   if (!answer) return std::move(answer.error());
   return std::move(*answer);
 }

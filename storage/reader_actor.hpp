@@ -20,6 +20,7 @@ struct reader_parts {
   std::shared_ptr<database> files;
   const wall_clock* clock = &system_wall_clock();
   size_t page_bytes_max = size_t{1} << 20;
+  size_t window_bytes_max = size_t{32} << 20;
   reader_load load;  ///< set by the pool
 };
 

@@ -66,6 +66,7 @@ struct read_context {
   connection& db;
   instant now;
   size_t page_bytes_max = size_t{1} << 20;
+  size_t window_bytes_max = size_t{32} << 20;
 };
 
 /// What every question about sessions `s` starts from: erased users have none.

@@ -220,11 +220,17 @@ expected<message_list> read(const read_context& in, const read_messages& questio
   static const auto sql =
       "SELECT " + message_columns() + " FROM messages m WHERE m.id=? AND m.session_id=?";
   message_list list;
+  size_t bytes = 0;
   for (const auto& id : question.ids) {
     auto q = in.db.prepare(sql);
     q.bind(id, question.session);
     TRY(bool has_row, q.step());
     if (!has_row) continue;
+    bytes += row_bytes(q);
+    if (bytes > in.window_bytes_max)
+      return make_error(errc::too_large, "window_too_large",
+                        "The messages of the context window are too large together. Please choose "
+                        "a smaller contextWindow, or go on in a new session.");
     TRY(auto whole, read_whole(in.db, q, 0));
     list.items.push_back(std::move(whole));
   }

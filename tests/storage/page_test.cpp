@@ -154,6 +154,23 @@ TEST_CASE("a page is bounded in bytes, and has at least one row") {
   CHECK(sizes == std::vector<size_t>{2, 1, 1, 2});
 }
 
+TEST_CASE("the messages of a window are bounded in bytes") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  read_messages window{ada.id, chat.id, {}};
+  for (const auto& one : add_chain(db, chat.id, 3)) window.ids.push_back(one.id);
+  auto large = make_message(chat.id, window.ids.back(), std::string(100'000, 'x'));
+  db.put(create_message{large});
+  CHECK(db.ask_in_window(window, 50'000)->items.size() == 3);
+  window.ids.push_back(large.id);
+  auto refused = db.ask_in_window(window, 50'000);
+  REQUIRE_FALSE(refused);
+  CHECK(code_of(refused.error()) == errc::too_large);
+  CHECK(detail_of(refused.error()).reason == "window_too_large");
+  CHECK(db.ask_in_window(window, 200'000)->items.size() == 4);
+}
+
 TEST_CASE("what belongs to another is absent") {
   stored db;
   auto ada = db.add_user("ada");
