@@ -10,12 +10,49 @@ namespace parley {
 using call_id = uint64_t;
 call_id make_call_id();
 
+/// A tool the model may call.
+struct tool_offer {
+  std::string name;
+  std::string description;
+  std::string parameters = R"({"type":"object"})";  ///< a JSON Schema, as valid JSON text
+  std::optional<bool> is_strict = {};               ///< arguments must match the schema
+};
+PARLEY_INSPECT(tool_offer, name, description, parameters, is_strict)
+
+/// The model calls a tool. `arguments` is what it wrote: meant to be a JSON object, not checked.
+struct tool_call {
+  std::string call_id;
+  std::string name;
+  std::string arguments;
+};
+PARLEY_INSPECT(tool_call, call_id, name, arguments)
+
 /// A message as the upstream sees it.
 struct prompt_message {
   message_role role = message_role::user;
   std::vector<part> parts;
+  std::vector<tool_call> calls = {};  ///< an assistant's
+  tool_call answers = {};             ///< a tool's: the call whose result it is
+  bool is_error = false;              ///< a tool's: it failed
 };
-PARLEY_INSPECT(prompt_message, role, parts)
+PARLEY_INSPECT(prompt_message, role, parts, calls, answers, is_error)
+
+enum class tool_choice : uint8_t { automatic = 1, none, required, named };
+
+/// What a caller may want of a reply beside its params. A dialect carries what its provider knows
+/// and leaves the rest out.
+struct call_wishes {
+  std::vector<tool_offer> tools;
+  std::optional<tool_choice> choice;
+  std::string chosen_tool;  ///< with tool_choice::named
+  std::optional<bool> has_parallel_calls;
+  bool is_json = false;     ///< the reply is to be JSON
+  std::string schema;       ///< that the reply is to match; empty: any JSON
+  std::string schema_name;  ///< with a schema
+  std::optional<bool> is_schema_strict;
+};
+PARLEY_INSPECT(call_wishes, tools, choice, chosen_tool, has_parallel_calls, is_json, schema,
+               schema_name, is_schema_strict)
 
 /// Text that arrived, in order. Reasoning and text may alternate; each change opens a part.
 struct text_delta {
@@ -41,9 +78,10 @@ constexpr std::array<std::string_view, 3> names_of(finish_reason) {
 struct reply_finished {
   call_id call = 0;
   finish_reason reason = finish_reason::stop;
-  std::optional<usage> used;  ///< absent when the upstream did not say
+  std::optional<usage> used;          ///< absent when the upstream did not say
+  std::vector<tool_call> calls = {};  ///< only of those who offered tools
 };
-PARLEY_INSPECT(reply_finished, call, reason, used)
+PARLEY_INSPECT(reply_finished, call, reason, used, calls)
 
 /// The call broke, was refused or timed out; nothing follows. The error is safe to show.
 struct reply_failed {
@@ -78,8 +116,9 @@ struct complete {
   std::vector<prompt_message> messages;
   reply_params params;  ///< already merged
   std::optional<fallback_model> fallback;
+  call_wishes wishes = {};
 };
-PARLEY_INSPECT(complete, call, sink, caller, model, messages, params, fallback)
+PARLEY_INSPECT(complete, call, sink, caller, model, messages, params, fallback, wishes)
 
 /// Nothing of this call is told any more. Unknown calls are passed over.
 struct cancel_call {

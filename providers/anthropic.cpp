@@ -48,6 +48,11 @@ void write_image_block(json_writer& json, const inline_image& image) {
   json.member("data", image.base64).end_object().end_object();
 }
 
+void write_image_link(json_writer& json, std::string_view link) {
+  json.begin_object().member("type", "image").key("source").begin_object();
+  json.member("type", "url").member("url", link).end_object().end_object();
+}
+
 std::string_view without_trailing_blanks(std::string_view text) {
   auto end = text.find_last_not_of(" \t\r\n");
   return end == text.npos ? std::string_view{} : text.substr(0, end + 1);
@@ -59,7 +64,16 @@ bool is_blank(std::string_view text) {
 
 /// Blank text is refused, and so are blanks behind an answer that is to be continued.
 bool has_content(const prompt_message& message) {
-  return has_image(message) || !is_blank(text_of(message));
+  return has_image(message) || !message.calls.empty() || message.role == message_role::tool ||
+         !is_blank(text_of(message));
+}
+
+void write_result(json_writer& json, std::string_view call_id, std::string_view text,
+                  bool is_error) {
+  json.begin_object().member("type", "tool_result").member("tool_use_id", call_id);
+  if (!is_blank(text)) json.member("content", text);
+  if (is_error) json.member("is_error", true);
+  json.end_object();
 }
 
 void write_message(json_writer& json, const prompt_message& message, bool is_last) {
@@ -69,23 +83,27 @@ void write_message(json_writer& json, const prompt_message& message, bool is_las
   if (!is_assistant) {
     for (auto& part : message.parts) {
       if (auto image = image_of(part)) write_image_block(json, *image);
+      if (auto link = image_link_of(part)) write_image_link(json, *link);
     }
   }
   auto text = text_of(message);
   auto content = is_assistant ? without_trailing_blanks(text) : std::string_view{text};
-  if (!is_blank(content)) write_text_block(json, content, is_last);
+  if (message.role == message_role::tool)
+    write_result(json, message.answers.call_id, text, message.is_error);
+  else if (!is_blank(content))
+    write_text_block(json, content, is_last);
+  for (auto& made : message.calls) {
+    json.begin_object().member("type", "tool_use").member("id", made.call_id);
+    json.member("name", made.name).key("input").raw(arguments_of(made)).end_object();
+  }
   json.end_array().end_object();
 }
 
 void write_round(json_writer& json, const tool_round& round) {
   json.begin_object().member("role", "assistant").key("content").raw(round.unseen).end_object();
   json.begin_object().member("role", "user").key("content").begin_array();
-  for (auto& result : round.results) {
-    json.begin_object().member("type", "tool_result").member("tool_use_id", result.call_id);
-    if (!is_blank(result.text)) json.member("content", result.text);
-    if (result.is_error) json.member("is_error", true);
-    json.end_object();
-  }
+  for (auto& result : round.results)
+    write_result(json, result.call_id, result.text, result.is_error);
   json.end_array().end_object();
 }
 
@@ -139,6 +157,22 @@ void write_sampling(json_writer& json, const prompt& asked, bool thinks) {
     write_if(json, "top_p", asked.params.top_p);
 }
 
+void write_choice(json_writer& json, const prompt& asked) {
+  auto is_one_at_a_time = asked.wishes && asked.wishes->has_parallel_calls == false;
+  auto choice = choice_of(asked);
+  if (!choice && !is_one_at_a_time) return;
+  auto wanted = choice.value_or(tool_choice::automatic);
+  json.key("tool_choice").begin_object();
+  json.member("type", wanted == tool_choice::named      ? "tool"
+                      : wanted == tool_choice::required ? "any"
+                      : wanted == tool_choice::none     ? "none"
+                                                        : "auto");
+  if (wanted == tool_choice::named) json.member("name", asked.wishes->chosen_tool);
+  if (is_one_at_a_time && wanted != tool_choice::none)
+    json.member("disable_parallel_tool_use", true);
+  json.end_object();
+}
+
 void write_tools(json_writer& json, const prompt& asked) {
   if (asked.tools.empty()) return;
   json.key("tools").begin_array();
@@ -147,6 +181,7 @@ void write_tools(json_writer& json, const prompt& asked) {
     json.key("input_schema").raw(tool.parameters).end_object();
   }
   json.end_array();
+  write_choice(json, asked);
 }
 
 std::string body_of(const prompt& asked) {

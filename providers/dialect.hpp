@@ -23,20 +23,6 @@ constexpr size_t offered_models_max = 10'000;   ///< of one provider's list
 
 // -- What is asked --------------------------------------------------------------------------------
 
-/// A tool the model may call.
-struct tool_offer {
-  std::string name;
-  std::string description;
-  std::string parameters = R"({"type":"object"})";  ///< a JSON Schema, as valid JSON text
-};
-
-/// The model calls a tool. `arguments` is what it wrote: meant to be a JSON object, not checked.
-struct tool_call {
-  std::string call_id;
-  std::string name;
-  std::string arguments;
-};
-
 struct tool_result {
   std::string call_id;
   std::string name;
@@ -57,6 +43,7 @@ struct prompt {
   const reply_params& params;
   std::span<const tool_offer> tools = {};
   std::span<const tool_round> rounds = {};
+  const call_wishes* wishes = nullptr;  ///< its tools are `tools`
 };
 
 struct embedding_prompt {

@@ -40,25 +40,37 @@ void write_content(json_writer& json, const prompt_message& message) {
     json.begin_object().key("inlineData").begin_object().member("mimeType", image->media_type);
     json.member("data", image->base64).end_object().end_object();
   }
+  for (auto& made : message.calls) {
+    json.begin_object().key("functionCall").begin_object().member("name", made.name);
+    json.key("args").raw(arguments_of(made)).end_object().end_object();
+  }
   json.end_array().end_object();
+}
+
+void write_result(json_writer& json, std::string_view tool, std::string_view text, bool is_error) {
+  json.begin_object().key("functionResponse").begin_object();
+  json.member("name", tool).key("response").begin_object();
+  json.member(is_error ? "error" : "output", text).end_object();
+  json.end_object().end_object();
 }
 
 void write_round(json_writer& json, const tool_round& round) {
   json.raw(round.unseen);
   json.begin_object().member("role", "user").key("parts").begin_array();
-  for (auto& result : round.results) {
-    json.begin_object().key("functionResponse").begin_object();
-    json.member("name", result.name).key("response").begin_object();
-    json.member(result.is_error ? "error" : "output", result.text).end_object();
-    json.end_object().end_object();
-  }
+  for (auto& result : round.results) write_result(json, result.name, result.text, result.is_error);
   json.end_array().end_object();
 }
 
 void write_contents(json_writer& json, const prompt& asked) {
   json.key("contents").begin_array();
   for (auto& message : asked.messages) {
-    auto has_content = has_image(message) || !text_of(message).empty();
+    if (message.role == message_role::tool) {
+      json.begin_object().member("role", "user").key("parts").begin_array();
+      write_result(json, message.answers.name, text_of(message), message.is_error);
+      json.end_array().end_object();
+      continue;
+    }
+    auto has_content = has_image(message) || !text_of(message).empty() || !message.calls.empty();
     if (message.role != message_role::system && has_content) write_content(json, message);
   }
   for (auto& round : asked.rounds) write_round(json, round);
@@ -96,7 +108,21 @@ void write_generation(json_writer& json, const prompt& asked) {
   write_if(json, "seed", params.seed);
   write_list(json, "stopSequences", params.stop);
   write_thinking(json, asked);
+  if (asked.wishes && asked.wishes->is_json) {
+    json.member("responseMimeType", "application/json");
+    if (!asked.wishes->schema.empty()) json.key("responseJsonSchema").raw(asked.wishes->schema);
+  }
   json.end_object();
+}
+
+void write_choice(json_writer& json, tool_choice choice, std::string_view named) {
+  json.key("toolConfig").begin_object().key("functionCallingConfig").begin_object();
+  json.member("mode", choice == tool_choice::none        ? "NONE"
+                      : choice == tool_choice::automatic ? "AUTO"
+                                                         : "ANY");
+  if (choice == tool_choice::named)
+    json.key("allowedFunctionNames").begin_array().value(named).end_array();
+  json.end_object().end_object();
 }
 
 void write_tools(json_writer& json, const prompt& asked) {
@@ -108,6 +134,7 @@ void write_tools(json_writer& json, const prompt& asked) {
     json.key("parametersJsonSchema").raw(tool.parameters).end_object();
   }
   json.end_array().end_object().end_array();
+  if (auto choice = choice_of(asked)) write_choice(json, *choice, asked.wishes->chosen_tool);
 }
 
 std::string body_of(const prompt& asked) {
@@ -225,6 +252,7 @@ class generate_content_dialect final : public dialect {
   std::string_view name() const override { return "gemini"; }
 
   expected<dialect_request> build(const prompt& asked, const secret_text& key) const override {
+    TRY_DONE(check_no_image_links(asked));
     TRY(auto request,
         begin_request(path_of(asked.model, ":streamGenerateContent?alt=sse"), auth, key));
     request.body = body_of(asked);

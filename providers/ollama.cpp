@@ -18,7 +18,22 @@ void write_message(json_writer& json, const prompt_message& message) {
     }
     json.end_array();
   }
+  if (message.role == message_role::tool) json.member("tool_name", message.answers.name);
+  if (!message.calls.empty()) {
+    json.key("tool_calls").begin_array();
+    for (auto& made : message.calls) {
+      json.begin_object().key("function").begin_object().member("name", made.name);
+      json.key("arguments").raw(arguments_of(made)).end_object().end_object();
+    }
+    json.end_array();
+  }
   json.end_object();
+}
+
+/// A tool that must be called, or none, cannot be said here.
+void write_format(json_writer& json, const prompt& asked) {
+  if (!asked.wishes || !asked.wishes->is_json) return;
+  json.key("format").raw(asked.wishes->schema.empty() ? R"("json")" : asked.wishes->schema);
 }
 
 void write_messages(json_writer& json, const prompt& asked) {
@@ -80,6 +95,7 @@ std::string body_of(const prompt& asked) {
   write_messages(json, asked);
   write_tools(json, asked);
   json.member("stream", true);
+  write_format(json, asked);
   write_thinking(json, asked);
   write_options(json, asked);
   json.end_object();
@@ -163,6 +179,7 @@ class chat_dialect final : public dialect {
   std::string_view name() const override { return "ollama"; }
 
   expected<dialect_request> build(const prompt& asked, const secret_text& key) const override {
+    TRY_DONE(check_no_image_links(asked));
     TRY(auto request, begin_request("/api/chat", auth, key));
     request.body = body_of(asked);
     return request;

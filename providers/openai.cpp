@@ -31,7 +31,7 @@ void write_content(json_writer& json, const prompt_message& message) {
   for (auto& part : message.parts) {
     if (is_spoken(part)) {
       json.begin_object().member("type", "text").member("text", *part.text).end_object();
-    } else if (image_of(part)) {
+    } else if (image_of(part) || image_link_of(part)) {
       json.begin_object().member("type", "image_url").key("image_url");
       json.begin_object().member("url", *part.url).end_object().end_object();
     }
@@ -39,11 +39,31 @@ void write_content(json_writer& json, const prompt_message& message) {
   json.end_array();
 }
 
+void write_calls(json_writer& json, const prompt_message& message) {
+  if (message.calls.empty()) return;
+  // DeepSeek and Moonshot demand it back within the turn; others have never sent it.
+  if (auto thoughts = reasoning_of(message); !thoughts.empty())
+    json.member("reasoning_content", thoughts);
+  json.key("tool_calls").begin_array();
+  for (auto& made : message.calls) {
+    json.begin_object().member("id", made.call_id).member("type", "function");
+    json.key("function").begin_object().member("name", made.name);
+    json.member("arguments", made.arguments).end_object().end_object();
+  }
+  json.end_array();
+}
+
 void write_messages(json_writer& json, const prompt& asked) {
   json.key("messages").begin_array();
   for (auto& message : asked.messages) {
-    json.begin_object().member("role", name_of(message.role)).key("content");
-    write_content(json, message);
+    json.begin_object().member("role", name_of(message.role));
+    if (message.role == message_role::tool) json.member("tool_call_id", message.answers.call_id);
+    json.key("content");
+    if (!message.calls.empty() && text_of(message).empty())
+      json.null();
+    else
+      write_content(json, message);
+    write_calls(json, message);
     json.end_object();
   }
   for (auto& round : asked.rounds) {
@@ -56,15 +76,46 @@ void write_messages(json_writer& json, const prompt& asked) {
   json.end_array();
 }
 
+void write_choice(json_writer& json, tool_choice choice, std::string_view named) {
+  json.key("tool_choice");
+  if (choice == tool_choice::named) {
+    json.begin_object().member("type", "function").key("function").begin_object();
+    json.member("name", named).end_object().end_object();
+    return;
+  }
+  json.value(choice == tool_choice::required ? "required"
+             : choice == tool_choice::none   ? "none"
+                                             : "auto");
+}
+
 void write_tools(json_writer& json, const prompt& asked) {
   if (asked.tools.empty()) return;
   json.key("tools").begin_array();
   for (auto& tool : asked.tools) {
     json.begin_object().member("type", "function").key("function").begin_object();
     json.member("name", tool.name).member("description", tool.description);
-    json.key("parameters").raw(tool.parameters).end_object().end_object();
+    json.key("parameters").raw(tool.parameters);
+    write_if(json, "strict", tool.is_strict);
+    json.end_object().end_object();
   }
   json.end_array();
+  if (auto choice = choice_of(asked)) write_choice(json, *choice, asked.wishes->chosen_tool);
+  if (asked.wishes) write_if(json, "parallel_tool_calls", asked.wishes->has_parallel_calls);
+}
+
+void write_format(json_writer& json, const prompt& asked) {
+  if (!asked.wishes || !asked.wishes->is_json) return;
+  auto& wishes = *asked.wishes;
+  json.key("response_format").begin_object();
+  if (wishes.schema.empty()) {
+    json.member("type", "json_object");
+  } else {
+    json.member("type", "json_schema").key("json_schema").begin_object();
+    json.member("name", wishes.schema_name).key("schema").raw(wishes.schema);
+    write_if(json, "strict", wishes.is_schema_strict);
+    json.end_object();
+  }
+  json.end_object();
 }
 
 std::string body_of(const prompt& asked, const quirks& server) {
@@ -86,6 +137,7 @@ std::string body_of(const prompt& asked, const quirks& server) {
   write_if(json, server.seed, params.seed);
   write_if(json, "reasoning_effort", params.reasoning_effort);
   write_list(json, "stop", params.stop);
+  write_format(json, asked);
   json.end_object();
   return body;
 }

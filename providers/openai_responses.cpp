@@ -20,7 +20,7 @@ void write_message(json_writer& json, const prompt_message& message) {
     if (is_spoken(part)) {
       json.begin_object().member("type", is_assistant ? "output_text" : "input_text");
       json.member("text", *part.text).end_object();
-    } else if (!is_assistant && image_of(part)) {
+    } else if (!is_assistant && (image_of(part) || image_link_of(part))) {
       json.begin_object().member("type", "input_image");
       json.member("image_url", *part.url).end_object();
     }
@@ -28,19 +28,31 @@ void write_message(json_writer& json, const prompt_message& message) {
   json.end_array().end_object();
 }
 
+void write_call(json_writer& json, const tool_call& made) {
+  json.begin_object().member("type", "function_call").member("call_id", made.call_id);
+  json.member("name", made.name).member("arguments", made.arguments).end_object();
+}
+
+void write_result(json_writer& json, std::string_view call_id, std::string_view text) {
+  json.begin_object().member("type", "function_call_output");
+  json.member("call_id", call_id).member("output", text).end_object();
+}
+
 void write_input(json_writer& json, const prompt& asked) {
   json.key("input").begin_array();
   for (auto& message : asked.messages) {
+    if (message.role == message_role::tool) {
+      write_result(json, message.answers.call_id, text_of(message));
+      continue;
+    }
     auto has_content = has_image(message) || !text_of(message).empty();
     if (message.role != message_role::system && has_content) write_message(json, message);
+    for (auto& made : message.calls) write_call(json, made);
   }
   for (auto& round : asked.rounds) {
     // The items of the reply, without the list's brackets.
     if (!round.unseen.empty()) json.raw(round.unseen);
-    for (auto& result : round.results) {
-      json.begin_object().member("type", "function_call_output");
-      json.member("call_id", result.call_id).member("output", result.text).end_object();
-    }
+    for (auto& result : round.results) write_result(json, result.call_id, result.text);
   }
   json.end_array();
 }
@@ -51,9 +63,36 @@ void write_tools(json_writer& json, const prompt& asked) {
   for (auto& tool : asked.tools) {
     json.begin_object().member("type", "function").member("name", tool.name);
     json.member("description", tool.description).key("parameters").raw(tool.parameters);
-    json.member("strict", false).end_object();
+    json.member("strict", tool.is_strict.value_or(false)).end_object();
   }
   json.end_array();
+  if (auto choice = choice_of(asked)) {
+    json.key("tool_choice");
+    if (*choice == tool_choice::named)
+      json.begin_object()
+          .member("type", "function")
+          .member("name", asked.wishes->chosen_tool)
+          .end_object();
+    else
+      json.value(*choice == tool_choice::required ? "required"
+                 : *choice == tool_choice::none   ? "none"
+                                                  : "auto");
+  }
+  if (asked.wishes) write_if(json, "parallel_tool_calls", asked.wishes->has_parallel_calls);
+}
+
+void write_format(json_writer& json, const prompt& asked) {
+  if (!asked.wishes || !asked.wishes->is_json) return;
+  auto& wishes = *asked.wishes;
+  json.key("text").begin_object().key("format").begin_object();
+  if (wishes.schema.empty()) {
+    json.member("type", "json_object");
+  } else {
+    json.member("type", "json_schema").member("name", wishes.schema_name);
+    json.key("schema").raw(wishes.schema);
+    write_if(json, "strict", wishes.is_schema_strict);
+  }
+  json.end_object().end_object();
 }
 
 void write_reasoning(json_writer& json, const prompt& asked) {
@@ -80,6 +119,7 @@ std::string body_of(const prompt& asked) {
   write_if(json, "max_output_tokens", max_tokens_of(asked));
   write_if(json, "temperature", asked.params.temperature);
   write_if(json, "top_p", asked.params.top_p);
+  write_format(json, asked);
   json.member("stream", true).member("store", false).end_object();
   return body;
 }

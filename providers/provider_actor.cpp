@@ -44,6 +44,7 @@ struct running_call {
   std::optional<fallback_model> fallback;
   std::vector<prompt_message> messages;  // until a request is built that all ways share
   reply_params params;
+  call_wishes wishes;
   std::vector<call_way> ways;
   size_t way = 0;
   int32_t attempts = 0;
@@ -86,6 +87,7 @@ struct provider_state : upstream_listener {
     call.sink = message.sink;
     call.messages = message.messages;
     call.params = message.params;
+    call.wishes = message.wishes;
     call.fallback = message.fallback;
     call.ways = ways_of(call.asked, call.fallback ? &*call.fallback : nullptr);
     if (++sinks_[call.sink.address()] == 1) self_->monitor(call.sink);
@@ -127,7 +129,8 @@ struct provider_state : upstream_listener {
     if (!call) return;
     call->head = head;
     if (!call->is_accepted() || call->is_embedding()) return;
-    call->parser = call->speaks->make_parser({reader_, false, self_->services.reply});
+    call->parser =
+        call->speaks->make_parser({reader_, !call->wishes.tools.empty(), self_->services.reply});
     if (!call->has_choice()) call->body.reset();
   }
 
@@ -274,8 +277,9 @@ struct provider_state : upstream_listener {
     }
     static const std::vector<prompt_message> no_messages;
     auto& params = is_fallback ? call.fallback->params : call.params;
-    TRY(auto asked,
-        call.speaks->build({model, is_known ? no_messages : call.messages, params, {}, {}}, key));
+    auto& wishes = call.wishes;
+    prompt wanted{model, is_known ? no_messages : call.messages, params, wishes.tools, {}, &wishes};
+    TRY(auto asked, call.speaks->build(wanted, key));
     if (is_known) return asked;
     call.body = std::make_shared<const std::string>(std::move(asked.body));
     call.is_body_of_fallback = is_fallback;
@@ -326,7 +330,8 @@ struct provider_state : upstream_listener {
     send_deltas(call, std::move(deltas));
     if (!end) return break_off(call, fault ? fault : end.error());
     if (!call.is_heard) note_answer(call);
-    tell(call.sink, reply_finished{call.id, end->reason, std::move(end->used)});
+    tell(call.sink,
+         reply_finished{call.id, end->reason, std::move(end->used), std::move(end->calls)});
     if (call.at != 0) calls_upstream_->drain(call.at);
     forget(call);
   }

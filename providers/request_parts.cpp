@@ -33,10 +33,27 @@ std::optional<inline_image> image_of(const part& part) {
   return inline_image{head.substr(0, head.find(';')), url.substr(comma + 1)};
 }
 
+std::optional<std::string_view> image_link_of(const part& part) {
+  if (part.type != part_type::image || !part.url || !part.url->starts_with("https://"))
+    return std::nullopt;
+  return *part.url;
+}
+
 bool has_image(const prompt_message& message) {
   return message.role == message_role::user &&
          std::any_of(message.parts.begin(), message.parts.end(),
-                     [](auto& part) { return image_of(part).has_value(); });
+                     [](auto& part) { return image_of(part) || image_link_of(part); });
+}
+
+expected<void> check_no_image_links(const prompt& asked) {
+  for (auto& message : asked.messages) {
+    for (auto& part : message.parts) {
+      if (image_link_of(part))
+        return make_error(errc::invalid_input, "image_url_unsupported",
+                          "This model takes images as data: URLs only.");
+    }
+  }
+  return caf::unit;
 }
 
 bool is_spoken(const part& part) {
@@ -48,6 +65,14 @@ std::string text_of(const prompt_message& message) {
   std::string text;
   for (auto& part : message.parts) {
     if (is_spoken(part)) text += *part.text;
+  }
+  return text;
+}
+
+std::string reasoning_of(const prompt_message& message) {
+  std::string text;
+  for (auto& part : message.parts) {
+    if (part.type == part_type::reasoning && part.text) text += *part.text;
   }
   return text;
 }
@@ -74,6 +99,16 @@ void write_list(json_writer& json, std::string_view name,
 std::string object_or_empty(std::string_view text, json_reader& reader) {
   auto value = reader.parse(text);
   return value && value->type() == json_type::object ? value->text() : "{}";
+}
+
+std::string arguments_of(const tool_call& made) {
+  json_reader reader{{.bytes_max = std::max<size_t>(made.arguments.size(), 1), .strict = false}};
+  return object_or_empty(made.arguments, reader);
+}
+
+std::optional<tool_choice> choice_of(const prompt& asked) {
+  if (!asked.wishes || asked.tools.empty()) return std::nullopt;
+  return asked.wishes->choice;
 }
 
 std::optional<int32_t> max_tokens_of(const prompt& asked) {

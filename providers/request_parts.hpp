@@ -16,11 +16,18 @@ struct inline_image {
   std::string_view base64;
 };
 std::optional<inline_image> image_of(const part& part);
+/// A picture elsewhere, which the provider is to fetch. Only https.
+std::optional<std::string_view> image_link_of(const part& part);
+/// Of a user's message, of either kind.
 bool has_image(const prompt_message& message);
+/// Fails with invalid_input / image_url_unsupported: for providers that fetch nothing.
+expected<void> check_no_image_links(const prompt& asked);
 
 bool is_spoken(const part& part);  ///< text or refusal, with text in it
 /// What was said, parts joined; reasoning is nobody's business later.
 std::string text_of(const prompt_message& message);
+/// What an assistant thought.
+std::string reasoning_of(const prompt_message& message);
 /// All system messages, joined by empty lines: for dialects that want them apart.
 std::string system_text_of(const prompt& asked);
 
@@ -33,6 +40,10 @@ void write_list(json_writer& json, std::string_view name,
                 const std::optional<std::vector<std::string>>& texts);
 /// A JSON object from elsewhere; `{}` in its place if it is none.
 std::string object_or_empty(std::string_view text, json_reader& reader);
+/// The same for a reader of one's own: arguments of a tool's call.
+std::string arguments_of(const tool_call& made);
+/// The choice of a tool, if one was made.
+std::optional<tool_choice> choice_of(const prompt& asked);
 
 /// None: the provider decides.
 std::optional<int32_t> max_tokens_of(const prompt& asked);

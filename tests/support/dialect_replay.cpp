@@ -98,9 +98,25 @@ model_config some_model(std::string name) {
   return model;
 }
 
+asked_for tool_conversation() {
+  asked_for asked;
+  auto thoughts = text_part("Hm.");
+  thoughts.type = part_type::reasoning;
+  tool_call made{"c1", "weather", R"({"city":"Bern"})"};
+  asked.messages = {
+      {message_role::user, {text_part("Weather?"), image_part("https://a.example/b.png")}},
+      {message_role::assistant, {thoughts}, {made}},
+      {message_role::tool, {text_part("sunny")}, {}, made}};
+  asked.tools = {{"weather", "Tells it."}};
+  asked.wishes.tools = asked.tools;
+  asked.wishes.choice = tool_choice::named;
+  asked.wishes.chosen_tool = "weather";
+  return asked;
+}
+
 expected<dialect_request> build(std::string_view dialect, const asked_for& asked) {
   return find_dialect(dialect)->build(
-      {asked.model, asked.messages, asked.params, asked.tools, asked.rounds},
+      {asked.model, asked.messages, asked.params, asked.tools, asked.rounds, &asked.wishes},
       secret_text{asked.key});
 }
 

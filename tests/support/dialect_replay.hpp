@@ -34,7 +34,11 @@ struct asked_for {
   std::vector<tool_round> rounds;
   model_config model = some_model();
   std::string key = "sk-key";
+  call_wishes wishes = {};
 };
+/// A question with a linked picture, the call of the tool "weather", its result; that tool is to be
+/// called again.
+asked_for tool_conversation();
 expected<dialect_request> build(std::string_view dialect, const asked_for& asked);
 
 /// Whether a request's body, or any text, has this piece in it.

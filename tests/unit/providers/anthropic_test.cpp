@@ -22,7 +22,7 @@ TEST_CASE("a request as Anthropic wants it", "[anthropic]") {
   asked.messages = {{message_role::system, {text_part("Be brief.")}},
                     {message_role::user,
                      {text_part("What is this?"), image_part("data:image/png;base64,AAAA"),
-                      image_part("https://10.0.0.1/x.png"), image_part("data:image/png,raw")}},
+                      image_part("http://10.0.0.1/x.png"), image_part("data:image/png,raw")}},
                     {message_role::system, {text_part("In German.")}},
                     {message_role::assistant, {text_part("Eine Katze. \n")}}};
   asked.params.temperature = 1.5;
@@ -140,4 +140,17 @@ TEST_CASE("Anthropic's list of models, and no embeddings", "[anthropic]") {
   std::vector<std::string> texts{"a"};
   CHECK(line_of(dialect.build_embedding({model, texts}, secret_text{"k"}).error()) ==
         "invalid_input/embedding_unsupported");
+}
+
+TEST_CASE("a conversation with tools, as its caller kept it", "[anthropic]") {
+  auto asked = tool_conversation();
+  asked.wishes.has_parallel_calls = false;
+  auto sent = body(asked);
+  CHECK(holds(sent, R"({"type":"image","source":{"type":"url","url":"https://a.example/b.png"}})"));
+  CHECK(holds(sent, R"({"role":"assistant","content":[{"type":"tool_use","id":"c1",)"
+                    R"("name":"weather","input":{"city":"Bern"}}]})"));
+  CHECK(holds(sent, R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"c1",)"
+                    R"("content":"sunny"}]})"));
+  CHECK(holds(sent, R"("tool_choice":{"type":"tool","name":"weather",)"
+                    R"("disable_parallel_tool_use":true})"));
 }

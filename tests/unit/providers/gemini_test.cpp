@@ -125,3 +125,22 @@ TEST_CASE("Gemini's embeddings and list of models", "[gemini]") {
   CHECK(list->front().context_window == 1'048'576);
   CHECK(list->front().max_tokens == 65'536);
 }
+
+TEST_CASE("a conversation with tools, as its caller kept it", "[gemini]") {
+  auto asked = tool_conversation();
+  CHECK(detail_of(build("gemini", asked).error()).reason == "image_url_unsupported");
+  asked.messages.front().parts.pop_back();
+  asked.wishes.is_json = true;
+  asked.wishes.schema = R"({"type":"object"})";
+  auto request = build("gemini", asked);
+  REQUIRE(request);
+  auto& sent = request->body;
+  CHECK(holds(sent, R"({"role":"model","parts":[{"functionCall":{"name":"weather",)"
+                    R"("args":{"city":"Bern"}}}]})"));
+  CHECK(holds(sent, R"({"role":"user","parts":[{"functionResponse":{"name":"weather",)"
+                    R"("response":{"output":"sunny"}}}]})"));
+  CHECK(holds(sent, R"("toolConfig":{"functionCallingConfig":{"mode":"ANY",)"
+                    R"("allowedFunctionNames":["weather"]}})"));
+  CHECK(holds(sent, R"("responseMimeType":"application/json",)"
+                    R"("responseJsonSchema":{"type":"object"})"));
+}

@@ -98,3 +98,17 @@ TEST_CASE("Ollama's embeddings and list of models", "[ollama]") {
   CHECK(list->front().id == "llama3.2:latest");
   CHECK(dialect.build_discovery(model, secret_text{})->path == "/api/tags");
 }
+
+TEST_CASE("a conversation with tools, as its caller kept it", "[ollama]") {
+  auto asked = tool_conversation();
+  CHECK(detail_of(build("ollama", asked).error()).reason == "image_url_unsupported");
+  asked.messages.front().parts.pop_back();
+  asked.wishes.is_json = true;
+  auto request = build("ollama", asked);
+  REQUIRE(request);
+  auto& sent = request->body;
+  CHECK(holds(sent, R"({"role":"assistant","content":"","tool_calls":[{"function":)"
+                    R"({"name":"weather","arguments":{"city":"Bern"}}}]})"));
+  CHECK(holds(sent, R"({"role":"tool","content":"sunny","tool_name":"weather"})"));
+  CHECK(holds(sent, R"("format":"json")"));
+}

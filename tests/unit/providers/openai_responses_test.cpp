@@ -58,3 +58,20 @@ TEST_CASE("the last event may repeat more than a line of other streams may hold"
   CHECK(holds(result, "finish stop complete"));
   CHECK(result.size() > text.size());
 }
+
+TEST_CASE("a conversation with tools, as its caller kept it", "[openai-responses]") {
+  auto asked = tool_conversation();
+  asked.wishes.is_json = true;
+  asked.wishes.schema = R"({"type":"object"})";
+  asked.wishes.schema_name = "s";
+  auto request = build("openai-responses", asked);
+  REQUIRE(request);
+  auto& sent = request->body;
+  CHECK(holds(sent, R"({"type":"input_image","image_url":"https://a.example/b.png"})"));
+  CHECK(holds(sent, R"({"type":"function_call","call_id":"c1","name":"weather",)"
+                    R"("arguments":"{\"city\":\"Bern\"}"})"));
+  CHECK(holds(sent, R"({"type":"function_call_output","call_id":"c1","output":"sunny"})"));
+  CHECK(holds(sent, R"("tool_choice":{"type":"function","name":"weather"})"));
+  CHECK(holds(sent, R"("text":{"format":{"type":"json_schema","name":"s",)"
+                    R"("schema":{"type":"object"}}})"));
+}

@@ -304,3 +304,18 @@ TEST_CASE("a context that is too long is recognised, with its limit", "[openai]"
   CHECK(refused(401, R"({"error":{"message":"context length"}})") ==
         "provider_refused/upstream_auth");
 }
+
+TEST_CASE("a conversation with tools, as its caller kept it", "[openai]") {
+  auto asked = tool_conversation();
+  asked.wishes.is_json = true;
+  auto request = build("openai", asked);
+  REQUIRE(request);
+  auto& sent = request->body;
+  CHECK(holds(sent, R"({"type":"image_url","image_url":{"url":"https://a.example/b.png"}})"));
+  CHECK(holds(sent, R"({"role":"assistant","content":null,"reasoning_content":"Hm.",)"
+                    R"("tool_calls":[{"id":"c1","type":"function","function":{"name":"weather",)"
+                    R"("arguments":"{\"city\":\"Bern\"}"}}]})"));
+  CHECK(holds(sent, R"({"role":"tool","tool_call_id":"c1","content":"sunny"})"));
+  CHECK(holds(sent, R"("tool_choice":{"type":"function","function":{"name":"weather"}})"));
+  CHECK(holds(sent, R"("response_format":{"type":"json_object"})"));
+}
