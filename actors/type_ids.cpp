@@ -130,6 +130,19 @@ void add(caf::actor_system_config& config, const char* name) {
   X(join_events)                \
   X(events_joined)              \
   X(leave_events)               \
+  X(tool_offer)                 \
+  X(tool_call)                  \
+  X(call_wishes)                \
+  X(call_end)                   \
+  X(call_slice)                 \
+  X(start_call)                 \
+  X(grant_call)                 \
+  X(leave_call)                 \
+  X(start_embedding)            \
+  X(call_ended)                 \
+  X(open_call)                  \
+  X(call_ticket)                \
+  X(get_named_model)            \
   X(mark_message)               \
   X(erase_messages)             \
   X(drop_message)               \

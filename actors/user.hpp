@@ -1,6 +1,7 @@
 /// The actor of one account.
 #pragma once
 
+#include "actors/call.hpp"
 #include "actors/user_messages.hpp"
 
 namespace parley {
@@ -64,6 +65,9 @@ using user_actor = caf::typed_actor<
     ask<count_tokens, counted_tokens>,            // with COUNTER's help
     ask<join_events, events_joined>,              // then event_slice as things happen
     tell<leave_events>,                           // from EDGE: the client is gone
+    ask<get_named_model, model_config>,           // of /v1
+    ask<open_call, call_ticket>,                  // of /v1; then the reader asks CALL
+    tell<call_ended>,                             // from CALL: what it used
     ask<find_model, model_config>,                // from SESSION
     tell<note_event>,                             // from SESSION
     tell<session_idle>,                           // from SESSION

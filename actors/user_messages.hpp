@@ -410,8 +410,9 @@ struct find_system_model {
   /// For a summary or a title: the model that the system has for it, errc::not_found if none is
   /// set.
   model_purpose purpose = model_purpose::turn;
+  std::string name{};  ///< for a turn: by its name in place of an id
 };
-PARLEY_INSPECT(find_system_model, id, purpose)
+PARLEY_INSPECT(find_system_model, id, purpose, name)
 
 struct list_system_models {};
 PARLEY_INSPECT(list_system_models)

@@ -249,6 +249,9 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->counting = counting;
   shared->system_models = caf::actor_cast<system_models_actor>(admin);
   shared->start_session = make_session_factory();
+  shared->start_call = [this](call_place place) {
+    return spawn_call(*system, std::move(place), *counter);
+  };
   shared->storage_fault = [health = health] { return refusal_of(*health); };
   shared->models = tools();
   shared->signer = signer.get();

@@ -41,6 +41,11 @@ caf::result<model_config> admin_state::on(const find_system_model& message) {
     if (writer == nullptr || !writer->enabled) return model_gone();
     return *writer;
   }
+  if (!message.name.empty()) {
+    for (const auto& model : models_)
+      if (model.enabled && model.name == message.name) return model;
+    return model_gone();
+  }
   auto wanted = message.id.is_none() ? settings_.default_model_id.value_or(model_id{}) : message.id;
   if (auto* model = find_model_in(models_, wanted); model != nullptr && model->enabled)
     return *model;

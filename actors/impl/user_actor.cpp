@@ -6,6 +6,7 @@
 namespace parley {
 
 user_state::~user_state() {
+  for (const auto& call : calls_) caf::anon_send_exit(call, caf::exit_reason::user_shutdown);
   for (const auto& [session, entry] : sessions_)
     caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
 }
@@ -77,7 +78,8 @@ void user_state::touch() {
 }
 
 bool user_state::is_idle() const {
-  return !is_ending_ && sessions_.empty() && listeners_.empty() && answers.size() == 0;
+  return !is_ending_ && sessions_.empty() && calls_.empty() && listeners_.empty() &&
+         answers.size() == 0;
 }
 
 void user_state::on(const idle_check&) {
@@ -156,6 +158,9 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<count_tokens>(self),
           handle<join_events>(self),
           handle<leave_events>(self),
+          handle<get_named_model>(self),
+          handle<open_call>(self),
+          handle<call_ended>(self),
           handle<find_model>(self),
           handle<note_event>(self),
           handle<session_idle>(self),

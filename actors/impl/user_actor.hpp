@@ -7,6 +7,7 @@
 
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
+#include "actors/impl/call_actor.hpp"
 #include "actors/impl/model_changes.hpp"
 #include "actors/impl/user_gauge.hpp"
 #include "actors/user.hpp"
@@ -19,6 +20,9 @@ namespace parley {
 /// of its first turn; otherwise the session is loaded.
 using session_factory = std::function<session_actor(session_parent_actor parent, user_id owner,
                                                     session_id id, std::optional<session> fresh)>;
+
+/// Starts a CALL for its USER.
+using call_factory = std::function<call_actor(call_place place)>;
 
 struct user_limits {
   size_t logins_max = 50;   ///< the oldest goes
@@ -44,6 +48,7 @@ struct user_parts {
   counter_actor counting;
   system_models_actor system_models;
   session_factory start_session;
+  call_factory start_call;
   /// Why no turn should be begun: the database does not take it. Empty when it does, or unset.
   /// Asked at each turn, so it must not block (docs/decisions/0007-storage-health.md).
   std::function<error()> storage_fault;

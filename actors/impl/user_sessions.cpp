@@ -39,6 +39,7 @@ expected<user_state::open_session*> user_state::reach(session_id wanted,
 
 void user_state::tell_sessions(const end_streams& message) {
   end_listeners(message.login);
+  for (const auto& call : calls_) self->send(call, message);
   for (auto& [session, entry] : sessions_) {
     ++entry.sent;
     self->send(entry.holder, message);
@@ -69,6 +70,7 @@ void user_state::close_session(session_id closed) {
 }
 
 void user_state::on_down(const caf::down_msg& down) {
+  if (forget_call(down.source)) return;
   for (const auto& [session, entry] : sessions_)
     if (entry.holder.address() == down.source) return close_session(session_id{session});
 }
@@ -261,16 +263,19 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   }
   // Before the call: an upstream is not asked for what can't be stored.
   if (auto cause = parts_->storage_fault ? parts_->storage_fault() : error{}) return fail(cause);
-  if (running_ >= parts_->limits.streams_max) {
-    error_detail detail;
-    detail.reason = "streams_max";
-    detail.retry_after_s = 1;
-    return fail(make_error(errc::rate_limited, "Too many replies are running at once.", detail));
-  }
+  if (auto room = check_streams(); !room) return fail(std::move(room.error()));
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
   if (turn.content.kind != turn_kind::say) return start_where_it_is(key, asked);
   if (session_count_ >= parts_->limits.sessions_max) return fail(too_many_sessions());
   start_first(key, asked);
+}
+
+expected<void> user_state::check_streams() const {
+  if (running_ < parts_->limits.streams_max) return caf::unit;
+  error_detail detail;
+  detail.reason = "streams_max";
+  detail.retry_after_s = 1;
+  return make_error(errc::rate_limited, "Too many replies are running at once.", detail);
 }
 
 void user_state::start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked) {

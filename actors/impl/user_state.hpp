@@ -56,6 +56,11 @@ struct user_state {
   caf::result<events_joined> on(const join_events& asked);
   void on(const leave_events& leaving);
 
+  // user_calls.cpp
+  caf::result<model_config> on(const get_named_model& asked);
+  caf::result<call_ticket> on(const open_call& asked);
+  void on(const call_ended& ended);
+
   // user_counting.cpp
   caf::result<counted_tokens> on(const count_tokens& asked);
 
@@ -176,6 +181,10 @@ struct user_state {
   caf::result<model_config> find_summary_model(model_id otherwise);
   void find_only_model(uint64_t key, error otherwise);
 
+  // user_calls.cpp
+  void begin_call(uint64_t key, const open_call& asked, const model_config& model);
+  bool forget_call(const caf::actor_addr& over);
+
   // user_counting.cpp
   struct count_job;
   void count(const std::shared_ptr<count_job>& job);
@@ -202,6 +211,7 @@ struct user_state {
   void tell_sessions(const end_streams& message);
   void give_back(open_session& entry);
   void close_session(session_id closed);
+  expected<void> check_streams() const;
   void read_gauge();
   void make_session(uint64_t key, const add_session& asked);
   void start(uint64_t key, const std::shared_ptr<post_message>& asked);
@@ -227,12 +237,13 @@ struct user_state {
   int64_t session_count_ = 0;
 
   std::unordered_map<session_id, open_session> sessions_;
+  std::vector<call_actor> calls_;  ///< at most streams_max
   std::vector<listener> listeners_;
   std::deque<account_event> events_;  ///< the last ones
   int64_t last_event_ = 0;
   bool has_listened_ = false;                      ///< anybody, ever
   std::map<std::string, first_turn> first_turns_;  ///< by route and Idempotency-Key
-  int running_ = 0;                                ///< turns of all sessions
+  int running_ = 0;                                ///< turns of all sessions, and calls
   int wrong_passwords_ = 0;                        ///< in a row, in change_password
   instant last_wrong_password_;
   caf::actor_clock::time_point last_used_{};

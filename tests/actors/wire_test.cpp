@@ -43,6 +43,7 @@ template <class T>
 void check_crossing(caf::actor_system& system) {
   constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory> ||
                                  std::is_same_v<T, make_summary> ||
+                                 std::is_same_v<T, call_ticket> ||
                                  std::is_same_v<T, meet_providers>;
   caf::message untouched;
   if constexpr (!std::is_empty_v<T> && !holds_handles) untouched = caf::make_message(T{});
@@ -66,7 +67,7 @@ size_t check_table() {
 }  // namespace
 
 TEST_CASE("all messages of USER cross the wire") {
-  CHECK(check_table<user_actor>() == 56);
+  CHECK(check_table<user_actor>() == 59);
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
@@ -76,6 +77,11 @@ TEST_CASE("all messages of SESSION cross the wire") {
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
   CHECK(check_table<reader_actor>() == 13);
+}
+
+TEST_CASE("all messages of CALL cross the wire") {
+  CHECK(check_table<call_actor>() == 9);
+  CHECK(check_table<call_reader_actor>() == 1);
 }
 
 TEST_CASE("all messages of PROVIDER cross the wire") {

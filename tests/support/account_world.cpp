@@ -78,6 +78,9 @@ void account_world::wire() {
                                     std::optional<session> fresh) {
     return sessions.start(system, std::move(parent), owner, id, std::move(fresh));
   };
+  for_users->start_call = [this](call_place place) {
+    return spawn_call(system, std::move(place), counter_);
+  };
   directory_parts for_directory;
   for_directory.reader = reader_;
   for_directory.hasher = hasher_;

@@ -1,0 +1,340 @@
+#include "actors/impl/call_actor.hpp"
+
+#include "base/text.hpp"
+
+namespace parley {
+
+namespace {
+
+/// Whoever was let in and does not begin has crashed.
+constexpr std::chrono::seconds start_wait_max{30};
+/// Longer texts are estimated by their bytes, in the rare case that no provider tells the usage.
+constexpr size_t counted_bytes_max = size_t{64} << 10;
+constexpr int64_t bytes_per_token = 4;
+
+/// What has to be counted if the provider does not say what a call took.
+class usage_estimate {
+ public:
+  void take_prompt(const std::vector<prompt_message>& messages);
+  void take_reply(const text_delta& delta);
+  bool has_reply() const { return reply_bytes_ > 0; }
+  usage make(const token_counter& counter, const token_rule& rule) const;
+
+ private:
+  static void take(std::string& text, size_t& bytes, std::string_view more);
+  static int64_t count(const token_counter& counter, const token_rule& rule,
+                       const std::string& text, size_t bytes);
+
+  std::string prompt_;
+  size_t prompt_bytes_ = 0;
+  size_t messages_ = 0;
+  std::string reply_;
+  size_t reply_bytes_ = 0;
+  size_t thought_bytes_ = 0;
+};
+
+void usage_estimate::take(std::string& text, size_t& bytes, std::string_view more) {
+  bytes += more.size();
+  if (bytes <= counted_bytes_max)
+    text += more;
+  else
+    text = {};
+}
+
+void usage_estimate::take_prompt(const std::vector<prompt_message>& messages) {
+  messages_ = messages.size();
+  for (const auto& message : messages) {
+    take(prompt_, prompt_bytes_, sent_text_of(message.parts));
+    for (const auto& made : message.calls) take(prompt_, prompt_bytes_, made.arguments);
+  }
+}
+
+void usage_estimate::take_reply(const text_delta& delta) {
+  take(reply_, reply_bytes_, delta.text);
+  if (delta.type == part_type::reasoning) thought_bytes_ += delta.text.size();
+}
+
+int64_t usage_estimate::count(const token_counter& counter, const token_rule& rule,
+                              const std::string& text, size_t bytes) {
+  if (bytes > counted_bytes_max) return static_cast<int64_t>(bytes) / bytes_per_token;
+  return content_tokens(rule, sum_of(counter.measure(rule.vocabulary, text)));
+}
+
+usage usage_estimate::make(const token_counter& counter, const token_rule& rule) const {
+  usage made;
+  constexpr int64_t tokens_per_message = 4;
+  made.prompt_tokens = count(counter, rule, prompt_, prompt_bytes_) + tokens_per_conversation +
+                       tokens_per_message * static_cast<int64_t>(messages_);
+  made.completion_tokens = count(counter, rule, reply_, reply_bytes_);
+  if (thought_bytes_ > 0 && reply_bytes_ > 0)
+    made.reasoning_tokens = made.completion_tokens * static_cast<int64_t>(thought_bytes_) /
+                            static_cast<int64_t>(reply_bytes_);
+  made.source = usage_source::estimated;
+  return made;
+}
+
+struct call_state {
+  using pointer = call_actor::stateful_pointer<call_state>;
+  static inline const char* name = "call";
+  explicit call_state(pointer actor) : self(actor) {}
+
+  void begin(call_place given, const token_counter& lent);
+  void on(start_call&& asked);
+  caf::result<embedded> on(start_embedding&& asked);
+  void on(const grant_call& grant);
+  void on(const leave_call& leaving);
+  void on(const end_streams& end);
+  void on(const reply_delta& delta);
+  void on(const reply_finished& finished);
+  void on(const reply_failed& failed);
+  void on(const reply_tick& tick);
+
+  pointer self;
+
+ private:
+  void on_down(const caf::down_msg& down);
+  void watch(const provider_actor& by);
+  void send_to_provider(complete&& call);
+  void embed_more();
+  void serve();
+  std::vector<text_delta> take_pending(int64_t bytes_max);
+  void break_off(const error& cause);
+  void report(std::optional<usage> used);
+  void quit();
+
+  call_place place_;
+  const token_counter* counter_ = nullptr;
+  provider_actor provider_;
+  call_id call_ = 0;  // 0: not begun, or over
+  bool is_begun_ = false;
+  bool is_whole_ = false;
+  bool is_left_ = false;
+  int64_t credit_ = 0;
+  std::vector<text_delta> pending_;
+  usage_estimate estimate_;
+  std::optional<call_end> end_;
+  bool is_reported_ = false;
+  // Of an embedding.
+  std::vector<std::string> texts_;
+  int32_t dimensions_ = 0;
+  embedded vectors_;
+  answer<embedded> asker_;
+};
+
+void call_state::begin(call_place given, const token_counter& lent) {
+  harden(self);
+  place_ = std::move(given);
+  counter_ = &lent;
+  self->monitor(place_.parent);
+  self->set_down_handler([this](caf::down_msg& down) { on_down(down); });
+  self->delayed_send(self, start_wait_max, reply_tick{});
+}
+
+void call_state::on_down(const caf::down_msg& down) {
+  if (down.source == place_.parent.address())
+    return break_off(make_error(errc::unavailable, "session_lost", "Please try again."));
+  if (provider_ && down.source == provider_.address())
+    break_off(make_error(errc::unavailable, "provider_lost", "Please try again."));
+}
+
+void call_state::watch(const provider_actor& by) {
+  is_begun_ = true;
+  provider_ = by;
+  self->monitor(provider_);
+}
+
+void call_state::on(start_call&& asked) {
+  if (is_begun_) return;
+  watch(asked.provider);
+  is_whole_ = asked.credit == 0;
+  credit_ = asked.credit;
+  call_ = make_call_id();
+  estimate_.take_prompt(asked.messages);
+  complete call;
+  call.call = call_;
+  call.sink = caf::actor_cast<reply_sink_actor>(self);
+  call.caller = place_.owner;
+  call.model = place_.model;
+  call.messages = std::move(asked.messages);
+  call.params = merge(asked.params, place_.model.params);
+  call.wishes = std::move(asked.wishes);
+  auto wanted = place_.model.fallback_model_id;
+  if (!wanted || *wanted == place_.model.id) return send_to_provider(std::move(call));
+  // Shared, because CAF copies what a callback holds. A fallback that can't be used is none.
+  auto held = std::make_shared<complete>(std::move(call));
+  self->request(place_.parent, caf::infinite, find_model{*wanted})
+      .then(
+          [this, held, params = std::move(asked.params)](const model_config& model) {
+            held->fallback = fallback_model{model, merge(params, model.params)};
+            send_to_provider(std::move(*held));
+          },
+          [this, held](const error&) { send_to_provider(std::move(*held)); });
+}
+
+void call_state::send_to_provider(complete&& call) {
+  if (call_ == call.call) self->send(provider_, std::move(call));
+}
+
+void call_state::on(const reply_delta& delta) {
+  if (delta.call != call_ || call_ == 0) return;
+  for (const auto& added : delta.deltas) {
+    estimate_.take_reply(added);
+    if (pending_.empty() || pending_.back().type != added.type)
+      pending_.push_back(added);
+    else
+      pending_.back().text += added.text;
+  }
+  serve();
+}
+
+void call_state::on(const reply_finished& finished) {
+  if (finished.call != call_ || call_ == 0) return;
+  call_ = 0;
+  auto used = finished.used;
+  if (!used) used = estimate_.make(*counter_, token_rule_of(place_.model.model));
+  report(used);
+  end_ = call_end{finished.reason, *used, finished.calls};
+  serve();
+}
+
+void call_state::on(const reply_failed& failed) {
+  if (failed.call != call_ || call_ == 0) return;
+  call_ = 0;
+  break_off(failed.cause);
+}
+
+void call_state::on(const reply_tick&) {
+  if (!is_begun_) on(leave_call{});
+}
+
+void call_state::on(const grant_call& grant) {
+  credit_ += grant.bytes;
+  serve();
+}
+
+void call_state::on(const leave_call&) {
+  is_left_ = true;
+  break_off(make_error(errc::unavailable));
+}
+
+void call_state::on(const end_streams& end) {
+  if (end.login.is_none() || end.login == place_.login)
+    break_off(make_error(errc::unauthenticated, "token_revoked", "This login has ended."));
+}
+
+// At most as much as the reader has room for; what is whole waits for its end.
+void call_state::serve() {
+  if (!end_ && (is_whole_ || credit_ <= 0 || pending_.empty())) return;
+  call_slice next;
+  next.stream = place_.stream;
+  next.deltas =
+      take_pending(is_whole_ ? std::numeric_limits<int64_t>::max() : std::max<int64_t>(credit_, 0));
+  for (const auto& sent : next.deltas) credit_ -= static_cast<int64_t>(sent.text.size());
+  auto is_last = end_ && pending_.empty();
+  if (is_last) next.end = std::move(end_);
+  if (next.deltas.empty() && !is_last) return;
+  self->send(place_.reader, std::move(next));
+  if (is_last) quit();
+}
+
+std::vector<text_delta> call_state::take_pending(int64_t bytes_max) {
+  std::vector<text_delta> taken;
+  size_t whole = 0;
+  for (auto& delta : pending_) {
+    auto bytes = static_cast<int64_t>(delta.text.size());
+    if (bytes > bytes_max) {
+      auto piece = cut_utf8(delta.text, static_cast<size_t>(bytes_max));
+      if (piece.empty()) break;
+      taken.push_back({delta.type, std::string{piece}});
+      delta.text.erase(0, taken.back().text.size());
+      break;
+    }
+    bytes_max -= bytes;
+    taken.push_back(std::move(delta));
+    ++whole;
+  }
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(whole));
+  return taken;
+}
+
+// What has come and is not sent is dropped: the reader is told of a fault as soon as it is known.
+void call_state::break_off(const error& cause) {
+  if (call_ != 0) self->send(provider_, cancel_call{std::exchange(call_, 0)});
+  std::optional<usage> used;
+  if (estimate_.has_reply()) used = estimate_.make(*counter_, token_rule_of(place_.model.model));
+  report(used);
+  asker_.fail(cause);
+  if (is_left_) return quit();
+  call_slice last;
+  last.stream = place_.stream;
+  last.fault = cause;
+  self->send(place_.reader, std::move(last));
+  quit();
+}
+
+void call_state::report(std::optional<usage> used) {
+  if (std::exchange(is_reported_, true)) return;
+  self->send(place_.parent,
+             call_ended{place_.login, place_.model.id, place_.model.name, std::move(used)});
+}
+
+void call_state::quit() {
+  // What is left at USER and PROVIDER of a monitor outlives this actor otherwise.
+  self->demonitor(place_.parent.address());
+  if (provider_) self->demonitor(provider_.address());
+  self->quit();
+}
+
+caf::result<embedded> call_state::on(start_embedding&& asked) {
+  if (is_begun_) return make_error(errc::conflict);
+  auto promise = self->make_response_promise<embedded>();
+  watch(asked.provider);
+  asker_ = answer<embedded>{promise};
+  texts_ = std::move(asked.texts);
+  dimensions_ = asked.dimensions;
+  embed_more();
+  return promise;
+}
+
+// Piece by piece, in the texts' order.
+void call_state::embed_more() {
+  auto begin = vectors_.vectors.size();
+  auto count = std::min(embedded_texts_max, texts_.size() - begin);
+  embed next{place_.owner, place_.model, {}, dimensions_};
+  for (size_t i = 0; i < count; ++i) next.texts.push_back(std::move(texts_[begin + i]));
+  self->request(provider_, caf::infinite, std::move(next))
+      .then(
+          [this](embedded& more) {
+            if (!asker_.is_open()) return;
+            for (auto& vector : more.vectors) vectors_.vectors.push_back(std::move(vector));
+            vectors_.prompt_tokens += more.prompt_tokens;
+            vectors_.source = more.source;
+            if (vectors_.vectors.size() < texts_.size()) return embed_more();
+            usage used;
+            used.prompt_tokens = vectors_.prompt_tokens;
+            report(used);
+            asker_.deliver(std::move(vectors_));
+            quit();
+          },
+          [this](const error& cause) { break_off(cause); });
+}
+
+call_actor::behavior_type run_call(call_state::pointer self,
+                                   const std::shared_ptr<call_place>& place,
+                                   const token_counter* counter) {
+  self->state.begin(std::move(*place), *counter);
+  return {handle_moving<start_call>(self), handle_moving<start_embedding>(self),
+          handle<grant_call>(self),        handle<leave_call>(self),
+          handle<end_streams>(self),       handle<reply_delta>(self),
+          handle<reply_finished>(self),    handle<reply_failed>(self),
+          handle<reply_tick>(self)};
+}
+
+}  // namespace
+
+call_actor spawn_call(caf::actor_system& system, call_place place, const token_counter& counter) {
+  // Shared because CAF copies what it hands to an actor's function.
+  return system.spawn(run_call, std::make_shared<call_place>(std::move(place)), &counter);
+}
+
+}  // namespace parley

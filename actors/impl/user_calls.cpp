@@ -1,0 +1,71 @@
+// USER: calls of /v1, which have no chat session.
+#include <algorithm>
+
+#include "actors/impl/user_state.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+
+caf::result<model_config> user_state::on(const get_named_model& asked) {
+  TRY_DONE(check_caller(asked.who));
+  for (const auto& model : models_)
+    if (model.enabled && model.name == asked.name) return judged(model);
+  if (asked.name.empty()) return model_gone();
+  return self->delegate(parts_->system_models,
+                        find_system_model{{}, model_purpose::turn, asked.name});
+}
+
+caf::result<call_ticket> user_state::on(const open_call& asked) {
+  TRY_DONE(check_caller(asked.who));
+  auto held = answers.hold<call_ticket>(self);
+  auto me = caf::actor_cast<user_actor>(self);
+  self->request(me, caf::infinite, get_named_model{asked.who, asked.model})
+      .then([this, key = held.first,
+             asked](const model_config& model) { begin_call(key, asked, model); },
+            [this, key = held.first](error& cause) {
+              answers.fail<call_ticket>(key, std::move(cause));
+            });
+  return held.second;
+}
+
+void user_state::begin_call(uint64_t key, const open_call& asked, const model_config& model) {
+  // A login that ended meanwhile calls nobody.
+  auto admitted = check_caller(asked.who);
+  if (admitted) admitted = check_streams();
+  if (!admitted) return answers.fail<call_ticket>(key, std::move(admitted.error()));
+  call_place place{caf::actor_cast<call_parent_actor>(self),
+                   id_,
+                   asked.who.login,
+                   model,
+                   asked.reader,
+                   asked.stream};
+  auto holder = parts_->start_call(std::move(place));
+  self->monitor(holder);
+  ++running_;
+  calls_.push_back(holder);
+  answers.deliver<call_ticket>(key, call_ticket{holder});
+}
+
+/// The one place where a user's use of /v1 is known.
+void user_state::on(const call_ended& ended) {
+  auto sender = self->current_sender();
+  if (!sender || !forget_call(sender->address())) return;
+  self->demonitor(sender->address());
+  auto used = ended.used.value_or(usage{});
+  log_info("call.ended", {{"user", id_},
+                          {"login", ended.login},
+                          {"model", ended.model_name},
+                          {"prompt_tokens", used.prompt_tokens},
+                          {"completion_tokens", used.completion_tokens}});
+}
+
+bool user_state::forget_call(const caf::actor_addr& over) {
+  auto found = std::find_if(calls_.begin(), calls_.end(),
+                            [&](const call_actor& call) { return call.address() == over; });
+  if (found == calls_.end()) return false;
+  calls_.erase(found);
+  --running_;
+  return true;
+}
+
+}  // namespace parley
