@@ -44,6 +44,7 @@ using edge_actor = caf::typed_actor<
     tell<buffer_drained>,               // from the reactor: grant credit again
     tell<slice>,                        // from SESSION
     tell<event_slice>,                  // from USER
+    tell<call_slice>,                   // from CALL
     tell<drain>,                        // from app/node
     ask<count_streams, stream_count>>;  // from app/node
 

@@ -7,6 +7,7 @@
 #include "http/edge_actor.hpp"
 #include "http/exchange.hpp"
 #include "http/router.hpp"
+#include "http/v1_request.hpp"
 
 namespace parley::http {
 
@@ -25,6 +26,7 @@ class edge : public exchange_sink {
   void on(const buffer_drained& drained);
   void on(const slice& events);
   void on(const event_slice& events);
+  void on(const call_slice& news);
   void on(const drain& stop);
   caf::result<stream_count> on(const count_streams& count);
 
@@ -62,6 +64,9 @@ class edge : public exchange_sink {
   void ask_for_reply(exchange& x, M message);
   /// Live changes, streamed until the client goes.
   void ask_for_events(exchange& x, std::optional<int64_t> after);
+  /// A call of /v1: the reply is streamed, or answered whole, once USER has let the call in.
+  void ask_for_call(exchange& x, v1_wish wish, std::unique_ptr<v1_writer> writer);
+  void ask_for_embedding(exchange& x, v1_embedding_wish wish);
   follower make_follower(const exchange& x, int64_t after, bool stops_on_leave) const;
   const provider_actor& provider() const { return parts_.provider; }
 
@@ -81,6 +86,8 @@ class edge : public exchange_sink {
   exchange& open_exchange(exchange_ref ref, clean_request&& request);
   void read_client(exchange& x);
   expected<void> check_rate(exchange& x);
+  std::optional<std::string> read_credential(const exchange& x,
+                                             const parsed_request& request) const;
   expected<void> check_caller(exchange& x, const parsed_request& request);
   expected<void> serve(exchange& x, const parsed_request& request);
   void answer_options(exchange& x);
@@ -113,6 +120,21 @@ class edge : public exchange_sink {
   void end_feed(exchange& x);
   void leave_feed(exchange& x);
   void on_user_down(const caf::actor_addr& holder);
+
+  // edge_calls.cpp
+  template <class Begin>
+  void open_call_of(exchange& x, std::string model, Begin begin);
+  void take_call(exchange& x, const call_ticket& ticket);
+  void push_call(exchange& x);
+  void end_call(exchange& x);
+  void break_call(exchange& x, const error& cause);
+  void release_call(exchange& x);
+  void leave_call_of(exchange& x);
+  void on_call_down(const caf::actor_addr& holder);
+  /// An answer that came when nobody waited for it any more.
+  template <class R>
+  void drop_unread(const R&) {}
+  void drop_unread(const call_ticket& ticket);
 
   void close_exchange(exchange_key key);
   template <class M>
@@ -164,13 +186,13 @@ void edge::request_user(exchange_key key, user_id user, const M& message, Render
     self_->request(holder, caf::infinite, message)
         .then(
             [this, key, render](const R& result) {
-              if (auto* open = find(key)) {
-                reactor_->admit(open->ref);
-                if constexpr (std::is_void_v<decltype(render(result))>)
-                  render(result);
-                else
-                  answer_now(*open, render(result));
-              }
+              auto* open = find(key);
+              if (open == nullptr) return drop_unread(result);
+              reactor_->admit(open->ref);
+              if constexpr (std::is_void_v<decltype(render(result))>)
+                render(result);
+              else
+                answer_now(*open, render(result));
             },
             [=, this](const error& cause) {
               auto* open = find(key);

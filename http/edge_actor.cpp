@@ -27,9 +27,9 @@ class edge_impl final : public edge_self {
 
   behavior_type make_behavior() override {
     state.begin(loop(), std::move(parts_), address_, listening_);
-    return {handle<request_arrived>(this), handle<client_gone>(this), handle<buffer_drained>(this),
-            handle<slice>(this),           handle<event_slice>(this), handle<drain>(this),
-            handle<count_streams>(this)};
+    return {handle<request_arrived>(this), handle<client_gone>(this),  handle<buffer_drained>(this),
+            handle<slice>(this),           handle<event_slice>(this),  handle<call_slice>(this),
+            handle<drain>(this),           handle<count_streams>(this)};
   }
 
  private:
@@ -49,6 +49,21 @@ bool is_none_match_met(std::string_view header, std::string_view tag) {
     if (known == tag) return true;
   }
   return false;
+}
+
+/// Of those that a browser's client of /v1 wants to send: the key, and what the SDKs tell of
+/// themselves.
+std::string v1_headers_asked(const exchange& x) {
+  if (x.shape == error_shape::own) return {};
+  std::string more = ", x-api-key, anthropic-version, anthropic-beta";
+  auto asked = x.request.head.headers.find("access-control-request-headers").value_or("");
+  while (!asked.empty()) {
+    auto name = asked.substr(0, asked.find(','));
+    asked.remove_prefix(std::min(asked.size(), name.size() + 1));
+    name = trim_blanks(name);
+    if (name.starts_with("x-stainless-")) more.append(", ").append(name);
+  }
+  return more;
 }
 
 std::vector<address_range> parse_ranges(const std::vector<std::string>& texts) {
@@ -106,6 +121,7 @@ void edge::begin(io_loop& loop, edge_parts parts, const listen_address& address,
     std::erase_if(users_, [&](const auto& entry) { return entry.second.address() == down.source; });
     on_holder_down(down.source);
     on_user_down(down.source);
+    on_call_down(down.source);
   });
   heart_ = std::make_unique<io_timer>([this] { beat(); });
   heart_->arm(loop, std::chrono::seconds{1});
@@ -141,8 +157,8 @@ void edge::on_refused(exchange_ref ref, refusal&& why) {
   request.route = no_route;
   auto& x = open_exchange(ref, std::move(request));
   auto reason = why.status == 405 ? "method_not_allowed" : why.status == 415 ? "media_type" : "";
-  auto what = error_answer(make_error(why.code, reason, why.sentence), x.request_id);
-  what.status = why.status;
+  auto what = shaped_error_answer(x.shape, make_error(why.code, reason, why.sentence), x.request_id,
+                                  why.status);
   if (why.status == 405) what.headers.emplace_back("Allow", to_string(why.allow));
   answer_now(x, std::move(what));
 }
@@ -177,6 +193,7 @@ void edge::read_client(exchange& x) {
   x.address =
       to_string(client_address(reactor_->peer(x.ref), headers.find("x-forwarded-for"), trusted_));
   x.user_agent = std::string{headers.find("user-agent").value_or("").substr(0, 300)};
+  x.shape = shape_of(x.request.head.path, headers.find("anthropic-version").has_value());
   auto origin = headers.find("origin");
   const auto& allowed = parts_.values->cors_origins;
   if (origin && std::find(allowed.begin(), allowed.end(), *origin) != allowed.end())
@@ -219,15 +236,22 @@ expected<void> edge::serve(exchange& x, const parsed_request& request) {
   return parts_.routes->handler(x.request.route)(*this, x, request);
 }
 
+/// Anthropic's clients have a header of their own, which /v1 knows.
+std::optional<std::string> edge::read_credential(const exchange& x,
+                                                 const parsed_request& request) const {
+  constexpr std::string_view scheme = "Bearer ";
+  auto header = request.header("Authorization");
+  if (header && header->starts_with(scheme)) return header->substr(scheme.size());
+  if (x.shape != error_shape::own) return request.header("x-api-key");
+  return std::nullopt;
+}
+
 expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
   const auto& row = parts_.routes->table().row(x.request.route);
   if (row.min_role == caller_role::anyone) return {};
-  auto header = request.header("Authorization");
-  constexpr std::string_view scheme = "Bearer ";
-  if (!header || !header->starts_with(scheme))
-    return make_error(errc::unauthenticated, "token_missing", "Please log in.");
-  TRY(auto claims,
-      parts_.signer->verify(std::string_view{*header}.substr(scheme.size()), parts_.clock->now()));
+  auto credential = read_credential(x, request);
+  if (!credential) return make_error(errc::unauthenticated, "token_missing", "Please log in.");
+  TRY(auto claims, parts_.signer->verify(*credential, parts_.clock->now()));
   x.role = claims.role;
   x.who = {claims.user, claims.login, claims.version,
            row.min_role == caller_role::admin ? role::admin : role::user, x.request_id};
@@ -271,7 +295,8 @@ void edge::answer_options(exchange& x) {
     what.headers.emplace_back(
         "Access-Control-Allow-Headers",
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
-        "Prefer, X-Request-Id");
+        "Prefer, X-Request-Id" +
+            v1_headers_asked(x));
     what.headers.emplace_back("Access-Control-Max-Age", "600");
   }
   answer_now(x, std::move(what));
@@ -294,7 +319,12 @@ void edge::add_standing_headers(const exchange& x, answer& what) const {
     add("Content-Security-Policy",
         "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
         "frame-ancestors 'none'");
-  if (x.rate.limit != 0) {
+  if (x.shape == error_shape::anthropic) add("request-id", x.request_id);
+  if (x.rate.limit != 0 && x.shape != error_shape::own) {
+    add("x-ratelimit-limit-requests", std::to_string(x.rate.limit));
+    add("x-ratelimit-remaining-requests", std::to_string(x.rate.remaining));
+    add("x-ratelimit-reset-requests", std::to_string(x.rate.reset_s) + "s");
+  } else if (x.rate.limit != 0) {
     add("RateLimit-Limit", std::to_string(x.rate.limit));
     add("RateLimit-Remaining", std::to_string(x.rate.remaining));
     add("RateLimit-Reset", std::to_string(x.rate.reset_s));
@@ -302,8 +332,11 @@ void edge::add_standing_headers(const exchange& x, answer& what) const {
   if (!x.origin.empty()) {
     add("Access-Control-Allow-Origin", x.origin);
     add("Access-Control-Expose-Headers",
-        "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
-        "X-Request-Id");
+        x.shape == error_shape::own
+            ? "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, "
+              "RateLimit-Reset, X-Request-Id"
+            : "Retry-After, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+              "x-ratelimit-reset-requests, X-Request-Id, request-id");
   }
   if (!parts_.values->cors_origins.empty()) add("Vary", "Origin");
 }
@@ -335,6 +368,7 @@ void edge::answer_now(exchange& x, answer what) {
 
 void edge::fail(exchange& x, const error& cause) {
   if (x.feed) return end_feed(x);
+  if (x.call && x.call->has_begun) return break_call(x, cause);
   if (x.stream && x.stream->has_begun) {
     slice last;
     last.error =
@@ -345,7 +379,7 @@ void edge::fail(exchange& x, const error& cause) {
   auto code = code_of(cause);
   if (code == errc::internal || code == errc::storage_failed || code == errc::corrupt_data)
     log_error("http.failed", {{"request", x.request_id}, {"error", cause}});
-  answer_now(x, error_answer(cause, x.request_id));
+  answer_now(x, shaped_error_answer(x.shape, cause, x.request_id));
 }
 
 void edge::log_exchange(const exchange& x, int status) const {

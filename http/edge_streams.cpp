@@ -115,6 +115,7 @@ void edge::on(const buffer_drained& drained) {
   if (x == nullptr) return;
   // Either may end the exchange: nothing touches it afterwards.
   if (x->feed) return push_feed(*x);
+  if (x->call && x->call->has_begun) return push_call(*x);
   if (x->stream && x->stream->has_begun) push(*x);
 }
 
@@ -145,6 +146,7 @@ void edge::answer_message(exchange& x) {
 
 void edge::leave(exchange& x) {
   leave_feed(x);
+  leave_call_of(x);
   if (!x.stream) return;
   --streams_;
   self_->demonitor(x.stream->holder.address());
@@ -182,6 +184,7 @@ void edge::beat() {
   for (auto& [key, open] : exchanges_) {
     if (open->stream && open->stream->has_begun) ping_if_silent(*open, *open->stream);
     if (open->feed) ping_if_silent(*open, *open->feed);
+    if (open->call && open->call->has_begun) ping_if_silent(*open, *open->call);
   }
   heart_->arm(*loop_, std::chrono::seconds{1});
 }

@@ -8,6 +8,7 @@
 #include "http/engine.hpp"
 #include "http/limits.hpp"
 #include "http/reactor.hpp"
+#include "http/v1_reply.hpp"
 
 namespace parley::http {
 
@@ -44,6 +45,19 @@ struct live_feed {
   std::chrono::steady_clock::time_point last_write{};
 };
 
+/// A call of /v1 on its way to this client.
+struct v1_call {
+  call_actor holder;                  ///< once USER has let it in
+  start_call asked;                   ///< until it goes to the holder
+  std::unique_ptr<v1_writer> writer;  ///< of a reply; none: an embedding
+  std::string pending;                ///< events that wait for room
+  int64_t spent = 0;                  ///< bytes of text to be granted again
+  bool is_stream = false;
+  bool has_begun = false;  ///< the head is written
+  bool is_over = false;    ///< the last event is in `pending` or written
+  std::chrono::steady_clock::time_point last_write{};
+};
+
 /// What a session told before its ticket was here: USER hands some tickets on, and is overtaken.
 struct early_slice {
   caf::actor_addr sender;
@@ -69,6 +83,8 @@ struct exchange {
   std::unique_ptr<open_stream> stream;
   std::vector<early_slice> early;  ///< at most one credit's worth of text
   std::unique_ptr<live_feed> feed;
+  std::unique_ptr<v1_call> call;
+  error_shape shape = error_shape::own;  ///< of its errors
 
   exchange_key key() const { return key_of(ref); }
   client from() const { return {address, user_agent}; }

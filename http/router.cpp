@@ -76,6 +76,18 @@ std::vector<route> make_chat_routes(const row_maker& make) {
   };
 }
 
+std::vector<route> make_v1_routes(const row_maker& make) {
+  using namespace routes;
+  return {
+      read("/v1/models", member, get_v1_models),
+      read("/v1/models/{name}", member, get_v1_model),
+      make.json(method::post, "/v1/chat/completions", member, rate_class::chat, post_v1_chat),
+      make.json(method::post, "/v1/embeddings", member, rate_class::chat, post_v1_embeddings),
+      make.json(method::post, "/v1/messages", member, rate_class::chat, post_v1_messages),
+      make.json(method::post, "/v1/messages/count_tokens", member, rate_class::chat, post_v1_count),
+  };
+}
+
 }  // namespace
 
 std::vector<route> make_routes(const settings& values) {
@@ -124,6 +136,7 @@ std::vector<route> make_routes(const settings& values) {
       make.write(method::patch, "/api/settings/system", admin, patch_system_settings),
   };
   for (auto& row : make_chat_routes(make)) table.push_back(std::move(row));
+  for (auto& row : make_v1_routes(make)) table.push_back(std::move(row));
   return table;
 }
 

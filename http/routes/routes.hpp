@@ -104,6 +104,14 @@ expected<void> get_events(edge& at, exchange& x, const parsed_request& request);
 // tokens.cpp
 expected<void> post_count(edge& at, exchange& x, const parsed_request& request);
 
+// v1.cpp
+expected<void> get_v1_models(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_v1_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_v1_chat(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_v1_embeddings(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_v1_messages(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_v1_count(edge& at, exchange& x, const parsed_request& request);
+
 // settings.cpp
 expected<void> get_settings(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_settings(edge& at, exchange& x, const parsed_request& request);

@@ -232,7 +232,7 @@ std::optional<stream_event> event_stream::next() {
   while (true) {
     if (auto event = take_event(text_); !event) {
       if (!read_chunk()) return std::nullopt;
-    } else if (!event->name.empty()) {
+    } else if (!event->name.empty() || !event->data.empty()) {
       return event;
     }
   }

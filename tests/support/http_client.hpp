@@ -98,7 +98,7 @@ class event_stream {
   /// The head; with its body when it is no event stream.
   const http_answer& head() const { return head_; }
   bool is_stream() const { return is_stream_; }
-  /// The next event; nothing at the end of the stream.
+  /// The next event, comments passed over; nothing at the end of the stream.
   std::optional<stream_event> next();
   /// The next event of this name; those before it are passed over. Throws at the end.
   stream_event next(std::string_view name);

@@ -67,8 +67,12 @@ void check_answers(const contract& known, const route_row& row, const json_value
     CHECK(answer.find("content").has_value() == (status != "204" && status != "304"));
     if (!is_success(status)) continue;
     ++successes;
+    auto is_own = row.pattern.rfind("/v1/", 0) != 0;
     for (auto header : {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
-      CHECK(headers.count(header) == (is_limited ? 1 : 0));
+      CHECK(headers.count(header) == (is_limited && is_own ? 1 : 0));
+    for (auto header : {"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+                        "x-ratelimit-reset-requests"})
+      CHECK(headers.count(header) == (is_limited && !is_own ? 1 : 0));
   }
   CHECK(successes >= 1);
 }
