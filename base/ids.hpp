@@ -54,6 +54,7 @@ using model_id = basic_id<struct model_tag>;
 using session_id = basic_id<struct session_tag>;
 using message_id = basic_id<struct message_tag>;
 using folder_id = basic_id<struct folder_tag>;
+using api_key_id = basic_id<struct api_key_tag>;
 
 }  // namespace parley
 

@@ -23,3 +23,4 @@ foreach(module libcrypt simdjson spdlog tomlplusplus sqlite3 libcurl)
 endforeach()
 pkg_check_modules(cpphttplib REQUIRED IMPORTED_TARGET cpp-httplib)
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
+find_package(date REQUIRED)  # libhowardhinnant-date-dev: g++ 12 has no time zones

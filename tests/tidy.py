@@ -35,6 +35,7 @@ THIRD_PARTIES = [
     (r"sqlite3\.h$", ["storage/"]),
     (r"(openssl/|crypt\.h$|simdjson\.h$|spdlog/|toml\+\+/|toml\.hpp$)", ["base/"]),
     (r"CLI/", ["app/"]),
+    (r"date/", ["base/"]),
     (r"sys/epoll\.h$", ["base/io_loop."]),
     (r"caf/", ["actors/", "http/", "storage/", "providers/", "app/", "cmake/", "base/error.",
                "base/inspect.", "base/ids.", "base/record", "base/secret", "base/io_loop.",
