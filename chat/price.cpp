@@ -24,7 +24,7 @@ struct cost {
 
 }  // namespace
 
-std::optional<money> price_of(const model_prices& prices, const priced_tokens& used) {
+std::optional<int64_t> nano_price_of(const model_prices& prices, const priced_tokens& used) {
   auto input = parse_money(prices.input), output = parse_money(prices.output);
   auto cached = prices.cached ? parse_money(*prices.cached) : input;
   if (!input || !output || !cached) return std::nullopt;
@@ -33,7 +33,13 @@ std::optional<money> price_of(const model_prices& prices, const priced_tokens& u
   sum.add(*input, used.input_tokens - cached_tokens);
   sum.add(*cached, cached_tokens);
   sum.add(*output, used.output_tokens);
-  return money{money_text(sum.rounded()), prices.currency};
+  return sum.rounded();
+}
+
+std::optional<money> price_of(const model_prices& prices, const priced_tokens& used) {
+  auto amount = nano_price_of(prices, used);
+  if (!amount) return std::nullopt;
+  return money{money_text(*amount), prices.currency};
 }
 
 }  // namespace parley

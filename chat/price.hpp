@@ -14,7 +14,9 @@ struct priced_tokens {
   int64_t cached_tokens = 0;
 };
 
-/// Rounded to the nearest 10^-9; none if a price cannot be read.
+/// In 10^-9 of the prices' currency, rounded; none if a price cannot be read.
+std::optional<int64_t> nano_price_of(const model_prices& prices, const priced_tokens& used);
+/// The same as a text.
 std::optional<money> price_of(const model_prices& prices, const priced_tokens& used);
 
 }  // namespace parley

@@ -42,10 +42,11 @@ enum class message_status : uint8_t {
   length,
   stopped,
   interrupted,
-  error
+  error,
+  quota,  ///< a budget ran out; what was said is kept
 };
-constexpr std::array<std::string_view, 6> names_of(message_status) {
-  return {"complete", "streaming", "length", "stopped", "interrupted", "error"};
+constexpr std::array<std::string_view, 7> names_of(message_status) {
+  return {"complete", "streaming", "length", "stopped", "interrupted", "error", "quota"};
 }
 
 enum class usage_source : uint8_t { provider = 1, counted, estimated };
@@ -53,17 +54,25 @@ constexpr std::array<std::string_view, 3> names_of(usage_source) {
   return {"provider", "counted", "estimated"};
 }
 
+struct money {
+  std::string amount;  ///< decimal
+  std::string currency;
+};
+PARLEY_RECORD(money, FIELD(amount, "amount"), FIELD(currency, "currency"))
+
+/// `cost` is absent where the model has no price.
 struct usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
   std::optional<int64_t> reasoning_tokens;
   std::optional<int64_t> cached_tokens;
   usage_source source = usage_source::provider;
+  std::optional<money> cost = {};
 };
 PARLEY_RECORD(usage, FIELD(prompt_tokens, "promptTokens"),
               FIELD(completion_tokens, "completionTokens"),
               FIELD(reasoning_tokens, "reasoningTokens"), FIELD(cached_tokens, "cachedTokens"),
-              FIELD(source, "source"))
+              FIELD(source, "source"), FIELD(cost, "cost"))
 
 struct message_tokens {
   int64_t count = 0;
@@ -157,12 +166,6 @@ struct context_parts {
 PARLEY_RECORD(context_parts, FIELD(system, "system"), FIELD(pinned, "pinned"),
               FIELD(summary, "summary"), FIELD(recalled, "recalled"), FIELD(history, "history"),
               FIELD(message, "message"), FIELD(framing, "framing"), FIELD(guard, "guard"))
-
-struct money {
-  std::string amount;  ///< decimal
-  std::string currency;
-};
-PARLEY_RECORD(money, FIELD(amount, "amount"), FIELD(currency, "currency"))
 
 /// What of the conversation was sent for a reply, and why. `refused_tokens`: the provider found the
 /// first request too long and named this limit (0: none); what is described is the second one.
