@@ -93,6 +93,22 @@ struct drop_system_model {
 };
 PARLEY_INSPECT(drop_system_model, id, if_version)
 
+struct get_quotas {};
+PARLEY_INSPECT(get_quotas)
+
+/// Replaces them all; they hold at once.
+struct change_quotas {
+  quota_settings quotas;
+  int64_t if_version = 0;
+};
+PARLEY_INSPECT(change_quotas, quotas, if_version)
+
+/// Of everyone.
+struct list_all_usage {
+  usage_query query;
+};
+PARLEY_INSPECT(list_all_usage, query)
+
 /// From app/node at start and after a restart: where users live.
 struct meet_directory {
   directory_actor directory;
@@ -118,6 +134,9 @@ using admin_actor = caf::typed_actor<
     ask<add_system_model, model_config>,     //
     ask<change_system_model, model_config>,  //
     ask<drop_system_model, done>,            //
+    ask<get_quotas, quota_settings>,         //
+    ask<change_quotas, quota_settings>,      //
+    ask<list_all_usage, usage_report>,       // READER answers
     tell<meet_directory>>;                   // from app/node
 
 }  // namespace parley

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "schema/api_key.hpp"
 #include "schema/user.hpp"
 
 namespace parley {
@@ -23,15 +24,20 @@ using ask = typename caf::replies_to<M>::template with<R>;
 template <class M>
 using tell = caf::reacts_to<M>;
 
-/// Who asks, as the access token says it. EDGE may refuse on the token; only USER admits.
+/// Who asks, as the access token or API key says it. EDGE may refuse on it; only USER admits. Of a
+/// key `login` is what its streams are known by; without `scope` nothing but a login will do.
 struct caller {
   user_id user;
   login_id login;
   int64_t version = 0;
   role needs = role::user;
   std::string request_id;
+  std::string key_hash{};  ///< SHA-256 of the API key; empty: a login
+  std::optional<key_scope> scope{};
+
+  bool is_key() const { return !key_hash.empty(); }
 };
-PARLEY_INSPECT(caller, user, login, version, needs, request_id)
+PARLEY_INSPECT(caller, user, login, version, needs, request_id, key_hash, scope)
 
 /// Where a request came from.
 struct client {

@@ -11,7 +11,8 @@ struct reply_ticket;
 /// What SESSION needs of the USER that spawned it.
 using session_parent_actor =
     caf::typed_actor<ask<find_model, model_config>, tell<session_idle>, tell<turn_ended>,
-                     tell<session_weighs>, tell<note_event>>;
+                     tell<session_weighs>, tell<note_event>, ask<reserve_spend, spend_granted>,
+                     tell<tokens_streamed>, tell<spend_settled>>;
 
 /// The SESSION actor: one chat session's message headers, context window and running reply.
 /// Spawned and watched by its USER actor, on the same node; floats. Sleeps after
@@ -43,6 +44,7 @@ using session_actor = caf::typed_actor<
     tell<checkpoint_lost>,                // from STORAGE: make it again
     tell<idle_check>,                     // from itself
     tell<rest>,                           // from USER: sleep if idle
+    tell<spend_ruled>,                    // from USER: how the budget stands
     tell<sleep_now>>;                     // from USER: yes, end
 
 /// Where the reply is and who holds it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/provider.hpp"
+#include "actors/spending_messages.hpp"
 #include "chat/reply_event.hpp"
 #include "schema/session.hpp"
 
@@ -42,8 +43,9 @@ struct start_turn {
   provider_actor provider;  ///< that of the loop the request came in on
   std::optional<follower> follow;
   std::optional<request_key> key;
+  spender by{};  ///< filled in by USER
 };
-PARLEY_INSPECT(start_turn, content, provider, follow, key)
+PARLEY_INSPECT(start_turn, content, provider, follow, key, by)
 
 /// Joins the reply `message`, running or stored.
 struct follow_reply {

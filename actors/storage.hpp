@@ -22,18 +22,20 @@ using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_lost>>;
 /// A READER actor: read-only queries, owner in every WHERE. Several, detached, behind one handle.
 using reader_actor = caf::typed_actor<
     // message            answer             what it reads
-    ask<find_username, found_user>,             // name -> id, without regard to ASCII case
-    ask<load_user, user_state_loaded>,          // all of a USER actor's state
-    ask<find_spent_token, spent_token>,         // a refresh token used twice?
-    ask<list_accounts, page_of<user>>,          // for ADMIN
-    ask<load_system, system_loaded>,            // all of ADMIN's state
-    ask<load_session, session_loaded>,          // all of a SESSION actor's state
-    ask<read_messages, message_list>,           // texts of a context window
-    ask<read_session, session>,                 // one
-    ask<page_sessions, page_of<session>>,       // a list
-    ask<page_messages, page_of<message>>,       // a tree or a path
-    ask<read_message, message>,                 // one
-    ask<find_key, known_key>,                   // was this Idempotency-Key used?
-    ask<load_calibrations, calibration_list>>;  // all of COUNTER's state
+    ask<find_username, found_user>,            // name -> id, without regard to ASCII case
+    ask<load_user, user_state_loaded>,         // all of a USER actor's state
+    ask<find_spent_token, spent_token>,        // a refresh token used twice?
+    ask<list_accounts, page_of<user>>,         // for ADMIN
+    ask<load_system, system_loaded>,           // all of ADMIN's state
+    ask<load_session, session_loaded>,         // all of a SESSION actor's state
+    ask<read_messages, message_list>,          // texts of a context window
+    ask<read_session, session>,                // one
+    ask<page_sessions, page_of<session>>,      // a list
+    ask<page_messages, page_of<message>>,      // a tree or a path
+    ask<read_message, message>,                // one
+    ask<find_key, known_key>,                  // was this Idempotency-Key used?
+    ask<load_calibrations, calibration_list>,  // all of COUNTER's state
+    ask<sum_windows, window_sums>,             // what USER counts quotas from
+    ask<read_usage, usage_report>>;            // summed up for a report
 
 }  // namespace parley

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "chat/usage_query.hpp"
 #include "schema/change.hpp"
 
 namespace parley {
@@ -69,8 +70,9 @@ struct user_state_loaded {
   user_settings settings;
   std::vector<folder> folders;
   int64_t session_count = 0;
+  std::vector<api_key> keys{};
 };
-PARLEY_INSPECT(user_state_loaded, account, logins, models, settings, folders, session_count)
+PARLEY_INSPECT(user_state_loaded, account, logins, models, settings, folders, session_count, keys)
 
 /// Which login a spent refresh token belonged to.
 struct find_spent_token {
@@ -98,8 +100,9 @@ struct system_loaded {
   system_settings settings;
   std::vector<model_config> models;
   int64_t user_count = 0;
+  quota_settings quotas{};
 };
-PARLEY_INSPECT(system_loaded, settings, models, user_count)
+PARLEY_INSPECT(system_loaded, settings, models, user_count, quotas)
 
 /// A session with the headers of all its messages. Foreign = absent = errc::not_found.
 struct load_session {
@@ -172,6 +175,43 @@ struct read_message {
   message_id id;
 };
 PARLEY_INSPECT(read_message, owner_id, session, id)
+
+/// What an owner has used since each of these moments, and in all.
+struct sum_windows {
+  user_id owner_id;
+  instant day_begin;
+  instant month_begin;
+};
+PARLEY_INSPECT(sum_windows, owner_id, day_begin, month_begin)
+
+struct window_sum {
+  model_id model;
+  api_key_id key;
+  std::string currency;
+  quota_window window = quota_window::day;
+  int64_t requests = 0;
+  int64_t tokens = 0;
+  int64_t cost = 0;
+};
+PARLEY_INSPECT(window_sum, model, key, currency, window, requests, tokens, cost)
+
+struct window_sums {
+  std::vector<window_sum> items;
+};
+PARLEY_INSPECT(window_sums, items)
+
+/// The usage of one user, or of everyone.
+struct read_usage {
+  std::optional<user_id> owner_id;
+  usage_range range;
+};
+PARLEY_INSPECT(read_usage, owner_id, range)
+
+struct usage_report {
+  usage_range range;
+  std::vector<usage_sum> items;  ///< by day in order, otherwise the most tokens first
+};
+PARLEY_INSPECT(usage_report, range, items)
 
 struct find_key {
   user_id owner_id;

@@ -2,6 +2,7 @@
 // text (base/inspect.hpp).
 #include "chat/reply_event.hpp"
 #include "chat/token_rule.hpp"
+#include "chat/usage_query.hpp"
 #include "schema/change.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
@@ -30,6 +31,33 @@ void add(caf::actor_system_config& config, const char* name) {
   X(reply_snapshot)             \
   X(slice)                      \
   X(caller)                     \
+  X(spender)                    \
+  X(reserve_spend)              \
+  X(spend_granted)              \
+  X(tokens_streamed)            \
+  X(spend_ruled)                \
+  X(spend_settled)              \
+  X(usage_query)                \
+  X(usage_range)                \
+  X(sum_windows)                \
+  X(window_sum)                 \
+  X(window_sums)                \
+  X(read_usage)                 \
+  X(usage_report)               \
+  X(list_api_keys)              \
+  X(api_key_list)               \
+  X(get_api_key)                \
+  X(add_api_key)                \
+  X(api_key_ticket)             \
+  X(drop_api_key)               \
+  X(list_usage)                 \
+  X(list_limits)                \
+  X(limit_list)                 \
+  X(get_quotas)                 \
+  X(change_quotas)              \
+  X(list_all_usage)             \
+  X(api_key)                    \
+  X(quota_settings)             \
   X(client)                     \
   X(page_request)               \
   X(commit)                     \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/call.hpp"
+#include "actors/key_messages.hpp"
 #include "actors/user_messages.hpp"
 
 namespace parley {
@@ -68,6 +69,15 @@ using user_actor = caf::typed_actor<
     ask<get_named_model, model_config>,           // of /v1
     ask<open_call, call_ticket>,                  // of /v1; then the reader asks CALL
     tell<call_ended>,                             // from CALL: what it used
+    ask<list_api_keys, api_key_list>,             //
+    ask<get_api_key, api_key>,                    //
+    ask<add_api_key, api_key_ticket>,             // shown once
+    ask<drop_api_key, done>,                      // its streams end
+    ask<list_usage, usage_report>,                // READER answers
+    ask<list_limits, limit_list>,                 // quotas as they stand
+    ask<reserve_spend, spend_granted>,            // from SESSION: may this reply run?
+    tell<tokens_streamed>,                        // from SESSION: so many it has now
+    tell<spend_settled>,                          // from SESSION: it is over
     ask<find_model, model_config>,                // from SESSION
     tell<note_event>,                             // from SESSION
     tell<session_idle>,                           // from SESSION

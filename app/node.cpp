@@ -107,6 +107,7 @@ struct node::parts {
   http::node_status status;
   std::unique_ptr<http::rate_limits> rates;
   providers::provider_services services;
+  std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
   std::shared_ptr<storage::database> files;
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
   caf_config config;
@@ -254,10 +255,12 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   };
   shared->storage_fault = [health = health] { return refusal_of(*health); };
   shared->models = tools();
+  shared->quotas = quotas;
   shared->signer = signer.get();
   auto& limits = shared->limits;
   limits.logins_max = values.logins_per_user_max;
   limits.models_max = values.models_per_user_max;
+  limits.keys_max = values.api_keys_per_user_max;
   limits.sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
   limits.streams_max = static_cast<int>(values.streams_per_user_max);
   limits.access_token_life = values.access_token_s;
@@ -286,6 +289,7 @@ void node::parts::start_accounts() {
   administration.reader = reader;
   administration.hasher = hasher;
   administration.models = tools();
+  administration.quotas = quotas;
   administration.setup_code = setup_code;
   administration.registration = values.registration;
   administration.is_single = values.mode == operating_mode::single;

@@ -4,6 +4,8 @@
 /// through the actor's own mailbox, so that actors are asked from a handler only.
 #pragma once
 
+#include <unordered_set>
+
 #include "http/edge_actor.hpp"
 #include "http/exchange.hpp"
 #include "http/router.hpp"
@@ -86,8 +88,6 @@ class edge : public exchange_sink {
   exchange& open_exchange(exchange_ref ref, clean_request&& request);
   void read_client(exchange& x);
   expected<void> check_rate(exchange& x);
-  std::optional<std::string> read_credential(const exchange& x,
-                                             const parsed_request& request) const;
   expected<void> check_caller(exchange& x, const parsed_request& request);
   expected<void> serve(exchange& x, const parsed_request& request);
   void answer_options(exchange& x);
@@ -97,6 +97,7 @@ class edge : public exchange_sink {
   using user_callback = std::function<void(const user_actor&)>;
   void with_user(exchange_key key, user_id user, user_callback use);
   void forget_user(user_id user);
+  void note_admitted(const exchange& x);
   template <class R, class M, class Render>
   void request_user(exchange_key key, user_id user, const M& message, Render render, int tries);
 
@@ -149,6 +150,7 @@ class edge : public exchange_sink {
   std::unique_ptr<reactor> reactor_;
   std::unordered_map<exchange_key, std::unique_ptr<exchange>> exchanges_;
   std::unordered_map<user_id, user_actor> users_;  ///< dropped on `down`
+  std::unordered_set<login_id> admitted_keys_;     ///< API keys, by what their streams are known by
   std::unique_ptr<io_timer> heart_;
   std::vector<address_range> trusted_;
   uint64_t streams_ = 0;
@@ -188,7 +190,7 @@ void edge::request_user(exchange_key key, user_id user, const M& message, Render
             [this, key, render](const R& result) {
               auto* open = find(key);
               if (open == nullptr) return drop_unread(result);
-              reactor_->admit(open->ref);
+              note_admitted(*open);
               if constexpr (std::is_void_v<decltype(render(result))>)
                 render(result);
               else

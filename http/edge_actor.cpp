@@ -1,14 +1,17 @@
 #include "http/edge_actor.hpp"
 
+#include "base/api_key.hpp"
 #include "base/crypto.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/text.hpp"
+#include "http/credential.hpp"
 #include "http/edge.hpp"
 #include "http/errors.hpp"
 #include "http/forwarded.hpp"
 #include "http/guard_head.hpp"
 #include "http/loopback.hpp"
+#include "http/route_scopes.hpp"
 
 namespace parley::http {
 
@@ -236,25 +239,28 @@ expected<void> edge::serve(exchange& x, const parsed_request& request) {
   return parts_.routes->handler(x.request.route)(*this, x, request);
 }
 
-/// Anthropic's clients have a header of their own, which /v1 knows.
-std::optional<std::string> edge::read_credential(const exchange& x,
-                                                 const parsed_request& request) const {
-  constexpr std::string_view scheme = "Bearer ";
-  auto header = request.header("Authorization");
-  if (header && header->starts_with(scheme)) return header->substr(scheme.size());
-  if (x.shape != error_shape::own) return request.header("x-api-key");
-  return std::nullopt;
-}
-
 expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
   const auto& row = parts_.routes->table().row(x.request.route);
   if (row.min_role == caller_role::anyone) return {};
-  auto credential = read_credential(x, request);
+  auto credential = read_credential(request, row);
   if (!credential) return make_error(errc::unauthenticated, "token_missing", "Please log in.");
+  auto needs = row.min_role == caller_role::admin ? role::admin : role::user;
+  if (api_key_text::is_meant(*credential)) {
+    auto key = api_key_text::parse(*credential);
+    if (!key) return make_error(errc::unauthenticated, "key_invalid", "This is no API key.");
+    auto hash = key->stored_form();
+    x.who = {key->user,
+             stream_login_of(hash),
+             0,
+             needs,
+             x.request_id,
+             hash,
+             scope_of(need_of(row.verb, row.pattern))};
+    return {};
+  }
   TRY(auto claims, parts_.signer->verify(*credential, parts_.clock->now()));
   x.role = claims.role;
-  x.who = {claims.user, claims.login, claims.version,
-           row.min_role == caller_role::admin ? role::admin : role::user, x.request_id};
+  x.who = {claims.user, claims.login, claims.version, needs, x.request_id};
   if (row.min_role == caller_role::admin && claims.role != name_of(role::admin))
     return make_error(errc::forbidden);
   return {};
@@ -278,7 +284,9 @@ expected<std::optional<request_key>> edge::read_key(const exchange& x,
 
 expected<void> edge::check_rate(exchange& x) {
   const auto& row = parts_.routes->table().row(x.request.route);
-  auto whose = x.who.user.is_none() ? x.address : to_string(x.who.user);
+  // A key only says whose it is: until USER has admitted it, nobody else's share is taken.
+  auto is_proved = !x.who.is_key() || admitted_keys_.count(x.who.login) != 0;
+  auto whose = x.who.user.is_none() || !is_proved ? x.address : to_string(x.who.user);
   x.rate = parts_.rates->take(whose, row.rate, loop_->now());
   if (x.rate.is_allowed) return {};
   error_detail detail;
@@ -441,6 +449,14 @@ void edge::with_user(exchange_key key, user_id user, user_callback use) {
           [this, key](const error& cause) {
             if (auto* open = find(key)) fail(*open, cause);
           });
+}
+
+void edge::note_admitted(const exchange& x) {
+  constexpr size_t keys_max = 10'000;
+  reactor_->admit(x.ref);
+  if (!x.who.is_key()) return;
+  if (admitted_keys_.size() >= keys_max) admitted_keys_.clear();
+  admitted_keys_.insert(x.who.login);
 }
 
 void edge::forget_user(user_id user) {

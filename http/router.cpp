@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include "http/route_scopes.hpp"
 #include "http/routes/routes.hpp"
 
 namespace parley::http {
@@ -10,26 +11,26 @@ constexpr auto anyone = caller_role::anyone;
 constexpr auto member = caller_role::user;
 constexpr auto admin = caller_role::admin;
 
-constexpr route read(std::string_view pattern, caller_role role, route_handler handle) {
-  return {{method::get, pattern, role, body_mode::none, 0, rate_class::read, {}}, handle};
+constexpr route read(scoped_pattern pattern, caller_role role, route_handler handle) {
+  return {{method::get, pattern.text, role, body_mode::none, 0, rate_class::read, {}}, handle};
 }
 
-constexpr route erase(std::string_view pattern, caller_role role, route_handler handle) {
-  return {{method::erase, pattern, role, body_mode::none, 0, rate_class::write, {}}, handle};
+constexpr route erase(scoped_pattern pattern, caller_role role, route_handler handle) {
+  return {{method::erase, pattern.text, role, body_mode::none, 0, rate_class::write, {}}, handle};
 }
 
 /// Rows with a JSON body, whose limit is a setting.
 struct row_maker {
   const settings& values;
 
-  route json(method verb, std::string_view pattern, caller_role role, rate_class rate,
+  route json(method verb, scoped_pattern pattern, caller_role role, rate_class rate,
              route_handler handle) const {
     auto bytes_max =
         rate == rate_class::chat ? values.chat_body_bytes_max : values.json_body_bytes_max;
-    return {{verb, pattern, role, body_mode::buffered, bytes_max, rate, "application/json"},
+    return {{verb, pattern.text, role, body_mode::buffered, bytes_max, rate, "application/json"},
             handle};
   }
-  route write(method verb, std::string_view pattern, caller_role role, route_handler handle) const {
+  route write(method verb, scoped_pattern pattern, caller_role role, route_handler handle) const {
     return json(verb, pattern, role, rate_class::write, handle);
   }
 };
@@ -130,6 +131,16 @@ std::vector<route> make_routes(const settings& values) {
       make.write(method::patch, "/api/models/{id}", member, patch_model),
       erase("/api/models/{id}", member, delete_model),
 
+      read("/api/keys", member, get_keys),
+      make.write(method::post, "/api/keys", member, post_key),
+      read("/api/keys/{id}", member, get_key),
+      erase("/api/keys/{id}", member, delete_key),
+      read("/api/usage", member, get_usage),
+      read("/api/usage/limits", member, get_limits),
+      read("/api/admin/usage", admin, get_all_usage),
+      read("/api/admin/quotas", admin, get_quotas),
+      make.write(method::put, "/api/admin/quotas", admin, put_quotas),
+
       read("/api/settings", member, get_settings),
       make.write(method::patch, "/api/settings", member, patch_settings),
       read("/api/settings/system", admin, get_system_settings),
@@ -144,6 +155,8 @@ expected<router> router::make(const settings& values) {
   std::vector<route_row> rows;
   std::vector<route_handler> handlers;
   for (auto& entry : make_routes(values)) {
+    if (find_need(entry.row.pattern) == nullptr)
+      return make_error(errc::internal, "A route has no scope: " + std::string{entry.row.pattern});
     rows.push_back(entry.row);
     handlers.push_back(entry.handle);
   }

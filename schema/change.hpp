@@ -4,10 +4,12 @@
 /// is errc::conflict. Changing or erasing what is absent is errc::not_found, except where noted.
 #pragma once
 
+#include "schema/api_key.hpp"
 #include "schema/calibration.hpp"
 #include "schema/message.hpp"
 #include "schema/session.hpp"
 #include "schema/system.hpp"
+#include "schema/usage.hpp"
 #include "schema/user.hpp"
 
 namespace parley {
@@ -199,12 +201,59 @@ struct remember_key {
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
                folder, created_at)
 
+struct create_api_key {
+  api_key made;
+};
+PARLEY_INSPECT(create_api_key, made)
+
+/// That it was used. One that is gone is no fault.
+struct touch_api_key {
+  api_key_id id;
+  instant last_used_at;
+};
+PARLEY_INSPECT(touch_api_key, id, last_used_at)
+
+struct erase_api_key {
+  user_id owner_id;
+  api_key_id id;
+};
+PARLEY_INSPECT(erase_api_key, owner_id, id)
+
+/// Replaces them all.
+struct put_quotas {
+  quota_settings quotas;
+};
+PARLEY_INSPECT(put_quotas, quotas)
+
+/// Adds to what its user has used of its model within its slot.
+struct add_usage {
+  usage_entry used;
+};
+PARLEY_INSPECT(add_usage, used)
+
+/// What is set of keys, quotas and usage. One kind of change: a caf::variant holds thirty at most.
+struct change_metering {
+  std::optional<create_api_key> create_key;
+  std::optional<touch_api_key> touch_key;
+  std::optional<erase_api_key> erase_key;
+  std::optional<put_quotas> quotas;
+  std::optional<add_usage> usage;
+
+  change_metering() = default;
+  explicit change_metering(create_api_key wanted) : create_key(std::move(wanted)) {}
+  explicit change_metering(touch_api_key wanted) : touch_key(wanted) {}
+  explicit change_metering(erase_api_key wanted) : erase_key(wanted) {}
+  explicit change_metering(put_quotas wanted) : quotas(std::move(wanted)) {}
+  explicit change_metering(add_usage wanted) : usage(std::move(wanted)) {}
+};
+PARLEY_INSPECT(change_metering, create_key, touch_key, erase_key, quotas, usage)
+
 using change =
     caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
                  put_user_settings, put_system_settings, create_model, update_model, erase_model,
                  create_session, update_session, erase_session, create_message, finish_message,
                  remember_key, mark_message, erase_messages, recount_messages, put_summary,
                  erase_summary, put_calibration, create_folder, update_folder, erase_folder,
-                 copy_messages>;
+                 copy_messages, change_metering>;
 
 }  // namespace parley

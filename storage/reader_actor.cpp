@@ -37,11 +37,11 @@ reader_actor::behavior_type reader(reader_actor::stateful_pointer<reader_state> 
   harden(self);
   self->state.start(std::move(parts));
   return {
-      handle<find_username>(self),    handle<load_user>(self),    handle<find_spent_token>(self),
-      handle<list_accounts>(self),    handle<load_system>(self),  handle<load_session>(self),
-      handle<read_messages>(self),    handle<read_session>(self), handle<page_sessions>(self),
-      handle<page_messages>(self),    handle<read_message>(self), handle<find_key>(self),
-      handle<load_calibrations>(self)};
+      handle<find_username>(self),     handle<load_user>(self),    handle<find_spent_token>(self),
+      handle<list_accounts>(self),     handle<load_system>(self),  handle<load_session>(self),
+      handle<read_messages>(self),     handle<read_session>(self), handle<page_sessions>(self),
+      handle<page_messages>(self),     handle<read_message>(self), handle<find_key>(self),
+      handle<load_calibrations>(self), handle<sum_windows>(self),  handle<read_usage>(self)};
 }
 
 // -- pool ----------------------------------------------------------------------------------------
@@ -109,7 +109,9 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<page_messages, page_of<message>>(self),
           forward<read_message, message>(self),
           forward<find_key, known_key>(self),
-          forward<load_calibrations, calibration_list>(self)};
+          forward<load_calibrations, calibration_list>(self),
+          forward<sum_windows, window_sums>(self),
+          forward<read_usage, usage_report>(self)};
 }
 
 }  // namespace parley::storage

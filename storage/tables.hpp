@@ -38,6 +38,12 @@ expected<void> apply(connection& db, const recount_messages& change);
 expected<void> apply(connection& db, const put_summary& change);
 expected<void> apply(connection& db, const erase_summary& change);
 expected<void> apply(connection& db, const put_calibration& change);
+expected<void> apply(connection& db, const create_api_key& change);
+expected<void> apply(connection& db, const touch_api_key& change);
+expected<void> apply(connection& db, const erase_api_key& change);
+expected<void> apply(connection& db, const put_quotas& change);
+expected<void> apply(connection& db, const add_usage& change);
+expected<void> apply(connection& db, const change_metering& change);
 expected<void> apply(connection& db, const change& any);
 /// not_found when the reply is over or gone.
 expected<void> apply(connection& db, const checkpoint_reply& added);
@@ -88,5 +94,7 @@ expected<page_of<message>> read(const read_context& in, const page_messages& que
 expected<message> read(const read_context& in, const read_message& question);
 expected<known_key> read(const read_context& in, const find_key& question);
 expected<calibration_list> read(const read_context& in, const load_calibrations& question);
+expected<window_sums> read(const read_context& in, const sum_windows& question);
+expected<usage_report> read(const read_context& in, const read_usage& question);
 
 }  // namespace parley::storage

@@ -17,6 +17,8 @@ void admin_state::load() {
           [this](system_loaded& loaded) {
             settings_ = std::move(loaded.settings);
             models_ = std::move(loaded.models);
+            quotas_ = std::move(loaded.quotas);
+            publish_quotas();
             has_users_ = loaded.user_count > 0;
             if (!has_users_ && parts_.is_single) make_owner();
           },
@@ -244,7 +246,9 @@ admin_actor::behavior_type run_admin(admin_actor::stateful_pointer<admin_state> 
           handle<get_system>(self),        handle<change_system>(self),
           handle<find_system_model>(self), handle<list_system_models>(self),
           handle<add_system_model>(self),  handle<change_system_model>(self),
-          handle<drop_system_model>(self), handle<meet_directory>(self)};
+          handle<drop_system_model>(self), handle<get_quotas>(self),
+          handle<change_quotas>(self),     handle<list_all_usage>(self),
+          handle<meet_directory>(self)};
 }
 
 }  // namespace

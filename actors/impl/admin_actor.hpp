@@ -5,6 +5,7 @@
 #include "actors/admin.hpp"
 #include "actors/hasher.hpp"
 #include "actors/impl/model_changes.hpp"
+#include "actors/impl/quota_board.hpp"
 #include "base/settings.hpp"
 
 namespace parley {
@@ -14,6 +15,7 @@ struct admin_parts {
   reader_actor reader;
   hasher_actor hasher;
   model_tools models;
+  std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
   const wall_clock* clock = &system_wall_clock();  ///< outlives the actor
   /// Asked of the first account; empty when the server listens on the loopback alone.
   secret_text setup_code;

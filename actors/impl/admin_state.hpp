@@ -33,6 +33,11 @@ struct admin_state {
   caf::result<model_config> on(const change_system_model& message);
   caf::result<done> on(const drop_system_model& message);
 
+  // admin_quotas.cpp
+  caf::result<quota_settings> on(const get_quotas& message);
+  caf::result<quota_settings> on(const change_quotas& message);
+  caf::result<usage_report> on(const list_all_usage& message);
+
   const storage_actor& storage() const { return parts_.storage; }
   const reader_actor& reader() const { return parts_.reader; }
   instant now() const { return parts_.clock->now(); }
@@ -43,6 +48,7 @@ struct admin_state {
  private:
   void load();
   void make_owner();
+  void publish_quotas() const;
   void tell_whether_owner_has_password(uint64_t key);
   bool is_registration_open() const;
   void make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked);
@@ -60,6 +66,7 @@ struct admin_state {
   admin_parts parts_;
   directory_actor directory_;
   system_settings settings_;
+  quota_settings quotas_;
   std::vector<model_config> models_;
   bool has_users_ = false;
 };

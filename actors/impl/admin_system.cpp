@@ -24,10 +24,13 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
   check("/defaultModelId", changed.default_model_id, settings_.default_model_id);
   check("/summaryModelId", changed.summary_model_id, settings_.summary_model_id);
   check("/titleModelId", changed.title_model_id, settings_.title_model_id);
+  if (!time_zone::find(changed.time_zone))
+    faults.add("/timeZone", "time_zone", "There is no such time zone.");
   if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
   return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
     settings_ = changed;
+    publish_quotas();
     return settings_;
   });
 }

@@ -23,7 +23,7 @@ session_actor::behavior_type run_session(session_actor::stateful_pointer<session
       handle<session_work>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
       handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
       handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<rest>(self),
-      handle<sleep_now>(self),
+      handle<spend_ruled>(self),       handle<sleep_now>(self),
   };
 }
 
@@ -131,6 +131,7 @@ void session_state::end_with_parent() {
       reply_ending ending;
       ending.status = message_status::interrupted;
       fill_ending(*entry, ending);
+      if (entry->spent) last.changes.emplace_back(change_metering{add_usage{*entry->spent}});
     } else if (entry->at != reply::phase::finishing) {
       continue;
     }

@@ -59,7 +59,7 @@ void session_state::prepare(reply& running) {
       (known.type == part_type::reasoning ? entry->reasoning : entry->meter)
           .append(known.text.value_or(""));
     entry->row.context = made.used;
-    read_window(*entry);
+    reserve(*entry);
   });
 }
 

@@ -148,6 +148,7 @@ void session_state::on_dropped() {
   auto gone = make_error(errc::not_found, "The session was deleted.");
   for (auto& entry : replies_) {
     cancel(*entry);
+    if (entry->is_running()) end_unfinished(*entry);
     for (auto& reader : entry->readers) cut_off(reader, gone);
     for (auto& asker : entry->askers) asker.fail(gone);
     for (auto& stopper : entry->stoppers) stopper.deliver(done{});
@@ -225,7 +226,10 @@ void session_state::mend_interrupted() {
 void session_state::store_unsaved() {
   if (unsaved_.empty() || is_saving_) return;
   is_saving_ = true;
-  self_->request(parts_.storage, caf::infinite, commit{{finish_message{unsaved_.front()}}})
+  commit batch{{finish_message{unsaved_.front()}}};
+  if (auto used = unsaved_usage_.find(unsaved_.front().id); used != unsaved_usage_.end())
+    batch.changes.emplace_back(change_metering{add_usage{used->second}});
+  self_->request(parts_.storage, caf::infinite, std::move(batch))
       .then(
           [this](const done&) {
             note_row(unsaved_.front());
@@ -242,6 +246,7 @@ void session_state::store_unsaved() {
 }
 
 void session_state::drop_unsaved() {
+  unsaved_usage_.erase(unsaved_.front().id);
   unsaved_.pop_front();
   is_saving_ = false;
   store_unsaved();

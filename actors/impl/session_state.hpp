@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <unordered_set>
 
 #include "actors/impl/session_actor.hpp"
@@ -56,6 +57,7 @@ struct summary_job {
   session_summary made;
   int64_t base_version = 0;  ///< of the summary it began with; 0: there was none
   std::string written;
+  size_t asked_bytes = 0;  ///< of the call
   std::vector<answer<session_summary>> askers;
 };
 
@@ -64,6 +66,8 @@ struct title_job {
   provider_actor provider;
   call_id call = 0;
   std::string written;
+  model_config model;
+  size_t asked_bytes = 0;
 };
 
 /// A running reply, or one that is over and kept for readers that come late.
@@ -100,6 +104,13 @@ struct reply {
   int64_t begun_at = 0;               ///< bytes of text that it had
   std::optional<int64_t> refused;     ///< the provider found it too long: the limit named, or 0
   std::optional<request_key> key;
+  spender by;
+  bool is_reserved = false;  ///< USER waits for it to be settled
+  bool is_metered = false;   ///< and wants to hear of its tokens
+  bool was_called = false;   ///< a model was
+  int64_t report_at = 0;     ///< tokens
+  caf::actor_clock::time_point reported{};
+  std::optional<usage_entry> spent;  ///< by the call that is over
   std::vector<answer<reply_ticket>> askers;
   std::vector<answer<done>> stoppers;
   std::vector<reply_reader> readers;
@@ -145,6 +156,7 @@ class session_state {
   void on(const reply_tick& tick);
   void on(const checkpoint_lost& lost);
   void on(const idle_check& check);
+  void on(const spend_ruled& ruling);
   void on(const rest& short_of_memory);
   void on(const sleep_now& sleep);
 
@@ -214,6 +226,24 @@ class session_state {
   bool is_retried(reply& running, const error& cause);
   void try_again(reply& running);
   void send_again(message_id id, const std::vector<message>& history);
+
+  // session_spending.cpp: what calls use.
+  void reserve(reply& running);
+  void report(reply& running);
+  int64_t streamed_tokens(const reply& running) const;
+  usage counted_usage(const reply& running) const;
+  const model_config& priced_model(const reply& running) const;
+  usage_entry entry_of(const model_config& model, const spender& by, usage& used) const;
+  void settle(reply& running);
+  void end_unfinished(reply& running);
+  /// A call of a summary or a title.
+  struct side_call {
+    const model_config& model;
+    size_t asked_bytes;
+    const std::string& written;
+  };
+  void note_side_call(const side_call& call, const std::optional<usage>& used);
+  void note_side_end(call_id call, const std::optional<usage>& used);
 
   // session_afterwork.cpp, session_summary.cpp: what follows a turn and delays none.
   void recount();
@@ -293,6 +323,7 @@ class session_state {
   /// The last turn's request, for what follows it.
   std::shared_ptr<const composition> last_;
   provider_actor last_provider_;
+  spender last_by_;  ///< whose turn that was
   /// A limit that a provider named, and of which model.
   std::pair<model_id, int64_t> named_window_{};
   /// Measures of the system prompt and the summary: the same for many turns.
@@ -309,6 +340,7 @@ class session_state {
   bool is_record_busy_ = false;
   /// Finished rows whose last commit failed; tried again until the database takes them.
   std::deque<message> unsaved_;
+  std::map<message_id, usage_entry> unsaved_usage_;  ///< of these
   bool is_saving_ = false;
   held_answers answers_;
   uint64_t seen_ = 0;  ///< messages from USER

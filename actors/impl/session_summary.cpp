@@ -211,6 +211,7 @@ void session_state::call_summary_model(const message_list& rows) {
   prompt_message system{message_role::system, {}}, asked{message_role::user, {}};
   system.parts.emplace_back().text = std::string{summary_instruction()};
   asked.parts.emplace_back().text = summary_request(job.made.text, told);
+  job.asked_bytes = system.parts[0].text->size() + asked.parts[0].text->size();
   call.messages.push_back(std::move(system));
   call.messages.push_back(std::move(asked));
   job.written.clear();
@@ -250,6 +251,7 @@ void session_state::end_summary(const error& fault) {
   auto over = std::move(*job_);
   job_.reset();
   if (over.call != 0) {
+    if (!over.written.empty()) note_side_call({over.model, over.asked_bytes, over.written}, {});
     self_->send(over.provider, cancel_call{over.call});
     if (!watches(over.provider)) self_->demonitor(over.provider.address());
   }

@@ -49,6 +49,8 @@ void session_state::call_title_model(const model_config& model, const message_li
   prompt_message system{message_role::system, {}}, asked{message_role::user, {}};
   system.parts.emplace_back().text = std::string{title_instruction()};
   asked.parts.emplace_back().text = title_request(question, reply);
+  job.model = model;
+  job.asked_bytes = system.parts[0].text->size() + asked.parts[0].text->size();
   call.messages.push_back(std::move(system));
   call.messages.push_back(std::move(asked));
   if (!watches(job.provider)) self_->monitor(job.provider);
@@ -91,6 +93,7 @@ void session_state::end_title(const error& fault) {
   auto over = std::move(*title_job_);
   title_job_.reset();
   if (over.call != 0) {
+    if (!over.written.empty()) note_side_call({over.model, over.asked_bytes, over.written}, {});
     self_->send(over.provider, cancel_call{over.call});
     if (!watches(over.provider)) self_->demonitor(over.provider.address());
   }

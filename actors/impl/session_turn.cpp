@@ -1,6 +1,7 @@
 // A turn of SESSION, from the draft to the event `done` (docs/house.md, "A turn").
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
+#include "base/money.hpp"
 #include "chat/event_text.hpp"
 
 namespace parley {
@@ -18,6 +19,11 @@ usage sum_of(const usage& before, const usage& now) {
   add(sum.reasoning_tokens, before.reasoning_tokens);
   add(sum.cached_tokens, before.cached_tokens);
   sum.source = std::max(before.source, now.source);
+  if (before.cost && now.cost && before.cost->currency == now.cost->currency) {
+    auto cost =
+        parse_money(before.cost->amount).value_or(0) + parse_money(now.cost->amount).value_or(0);
+    sum.cost = money{money_text(cost), now.cost->currency};
+  }
   return sum;
 }
 
@@ -40,6 +46,7 @@ caf::result<reply_ticket> session_state::on(start_turn&& turn) {
   running->made = std::make_shared<composition>();
   running->made->content = std::move(turn.content);
   running->key = std::move(turn.key);
+  running->by = std::move(turn.by);
   running->provider = turn.provider;
   running->started = last_used_;
   if (turn.follow) running->readers.push_back({*turn.follow, turn.follow->after});
@@ -139,6 +146,7 @@ void session_state::abandon(message_id id, const error& cause) {
   auto* running = find(id);
   if (running == nullptr) return;
   cancel(*running);
+  settle(*running);
   for (auto& asker : running->askers) asker.fail(cause);
   for (auto& stopper : running->stoppers) stopper.deliver(done{});
   std::erase_if(replies_, [&](const std::unique_ptr<reply>& entry) { return entry->id() == id; });
@@ -154,6 +162,7 @@ void session_state::abandon(message_id id, const error& cause) {
 void session_state::begin_call(reply& running, complete call) {
   if (!watches(running.provider)) self_->monitor(running.provider);
   running.call = call.call;
+  running.was_called = true;
   self_->send(running.provider, std::move(call));
 }
 
@@ -195,6 +204,7 @@ void session_state::on(const reply_delta& delta) {
     running->log.append(added.type, added.text);
     (added.type == part_type::reasoning ? running->reasoning : running->meter).append(added.text);
   }
+  report(*running);
   if (running->at != reply::phase::streaming) return;
   serve(*running);
   if (!running->is_checkpoint_held &&
@@ -227,6 +237,7 @@ void session_state::on(const checkpoint_lost& lost) {
 
 void session_state::on(const reply_finished& finished) {
   auto* running = find_call(finished.call);
+  if (running == nullptr) note_side_end(finished.call, finished.used);
   if (running == nullptr && title_job_ && title_job_->call == finished.call)
     return end_title_call();
   if (running == nullptr) return end_summary_part(finished.call);
@@ -301,18 +312,12 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   auto end = self_->clock().now();
   auto had = row.timing.value_or(reply_timing{elapsed(running.first_token.value_or(end)), 0});
   row.timing = reply_timing{had.first_token_ms, had.total_ms + elapsed(end)};
-  if (ending.used) {
-    row.usage = running.before ? sum_of(*running.before, *ending.used) : *ending.used;
-    return;
-  }
-  usage counted_usage;
-  counted_usage.prompt_tokens = row.context ? row.context->tokens : 0;
-  if (running.before) counted_usage.prompt_tokens += running.before->prompt_tokens;
-  auto thought = sum_of(running.reasoning.measure());
-  if (thought.messages > 0) counted_usage.reasoning_tokens = content_tokens(rule, thought);
-  counted_usage.completion_tokens = content_tokens(rule, sum + thought);
-  counted_usage.source = row.tokens.estimated ? usage_source::estimated : usage_source::counted;
-  row.usage = counted_usage;
+  auto used = ending.used ? *ending.used : counted_usage(running);
+  // A call that failed before it said anything has cost nothing.
+  auto has_failed = ending.error && running.log.text_bytes() <= running.begun_at;
+  if (running.was_called && !has_failed)
+    running.spent = entry_of(priced_model(running), running.by, used);
+  row.usage = running.before ? sum_of(*running.before, used) : used;
 }
 
 // One commit holds everything; the event `done` is sent after it.
@@ -328,10 +333,11 @@ void session_state::finish(reply& running, reply_ending ending) {
     changed.last_message_at = entry->row.updated_at;
     changed.context_begin = entry->made->begin();
     ++changed.version;
-    commit_record(commit{{finish_message{entry->row}, update_session{changed}}}, changed,
-                  [this, id, ending](const error& fault) {
-                    if (auto* over = find(id)) on_finished(*over, ending, fault);
-                  });
+    commit batch{{finish_message{entry->row}, update_session{changed}}};
+    if (entry->spent) batch.changes.emplace_back(change_metering{add_usage{*entry->spent}});
+    commit_record(std::move(batch), changed, [this, id, ending](const error& fault) {
+      if (auto* over = find(id)) on_finished(*over, ending, fault);
+    });
   });
 }
 
@@ -347,6 +353,8 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   note_row(running.row);
   running.log.finish(status, std::move(shown));
   note("reply.finished", event_text(parts_.id, running.id(), status));
+  if (fault && running.spent) unsaved_usage_[running.id()] = *running.spent;
+  settle(running);
   // Before `done` is seen: whoever answers it at once finds the turn counted as over.
   self_->send(parts_.parent, turn_ended{parts_.id});
   for (auto& stopper : std::exchange(running.stoppers, {})) {
@@ -359,6 +367,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   learn(running, ending.used);
   last_ = std::exchange(running.made, {});
   last_provider_ = running.provider;
+  last_by_ = running.by;
   self_->send(self_, session_work{});
   if (fault) unsaved_.push_back(std::exchange(running.row, {}));
   running.row = {};

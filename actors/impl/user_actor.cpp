@@ -31,6 +31,7 @@ void user_state::load() {
             logins_ = std::move(loaded.logins);
             models_ = std::move(loaded.models);
             folders_ = std::move(loaded.folders);
+            keys_ = std::move(loaded.keys);
             settings_ = std::move(loaded.settings);
             session_count_ = loaded.session_count;
           },
@@ -59,13 +60,11 @@ expected<void> user_state::check_caller(const caller& who, while_password_must_c
   if (fault_)
     return code_of(fault_) == errc::not_found ? refused_token("token_revoked") : error{fault_};
   touch();
-  auto* entry = find_login(who.login);
-  if (who.user != id_ || entry == nullptr || who.version != account_.token_version)
-    return refused_token("token_revoked");
-  if (entry->expires_at <= now()) return refused_token("token_expired");
+  TRY_DONE(who.is_key() ? check_key(who) : check_login(who));
   if (account_.status != user_status::active) return refused_token("account_disabled");
   if (who.needs == role::admin && account_.role != role::admin)
     return make_error(errc::forbidden, "role_needed", "This is for administrators.");
+  if (who.is_key()) TRY_DONE(check_scope(who));
   if (account_.must_change_password && rule == while_password_must_change::refused)
     return make_error(errc::forbidden, "password_change_needed",
                       "Please choose a new password first.");
@@ -104,12 +103,9 @@ void user_state::on(const sleep_now&) {
 
 namespace {
 
-user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self,
-                                   const std::shared_ptr<user_place>& place,
-                                   const std::shared_ptr<const user_parts>& parts) {
-  harden(self);
-  self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
-  self->state.begin(*place, parts);
+using user_self = user_actor::stateful_pointer<user_state>;
+
+user_actor::behavior_type make_behavior(user_self self) {
   return {handle<log_in>(self),
           handle<open_login>(self),
           handle<refresh_login>(self),
@@ -161,6 +157,15 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<get_named_model>(self),
           handle<open_call>(self),
           handle<call_ended>(self),
+          handle<list_api_keys>(self),
+          handle<get_api_key>(self),
+          handle<add_api_key>(self),
+          handle<drop_api_key>(self),
+          handle<list_usage>(self),
+          handle<list_limits>(self),
+          handle<reserve_spend>(self),
+          handle<tokens_streamed>(self),
+          handle<spend_settled>(self),
           handle<find_model>(self),
           handle<note_event>(self),
           handle<session_idle>(self),
@@ -169,6 +174,14 @@ user_actor::behavior_type run_user(user_actor::stateful_pointer<user_state> self
           handle<rest>(self),
           handle<idle_check>(self),
           handle<sleep_now>(self)};
+}
+
+user_actor::behavior_type run_user(user_self self, const std::shared_ptr<user_place>& place,
+                                   const std::shared_ptr<const user_parts>& parts) {
+  harden(self);
+  self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
+  self->state.begin(*place, parts);
+  return make_behavior(self);
 }
 
 }  // namespace

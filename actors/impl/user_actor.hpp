@@ -9,6 +9,7 @@
 #include "actors/hasher.hpp"
 #include "actors/impl/call_actor.hpp"
 #include "actors/impl/model_changes.hpp"
+#include "actors/impl/quota_board.hpp"
 #include "actors/impl/user_gauge.hpp"
 #include "actors/user.hpp"
 #include "base/clock.hpp"
@@ -27,6 +28,7 @@ using call_factory = std::function<call_actor(call_place place)>;
 struct user_limits {
   size_t logins_max = 50;   ///< the oldest goes
   size_t models_max = 100;  ///< settings: models_per_user_max
+  size_t keys_max = 50;     ///< settings: api_keys_per_user_max
   size_t folders_max = 500;
   size_t listeners_max = 100;        ///< to live changes
   int64_t sessions_max = 10'000;     ///< settings: sessions_per_user_max
@@ -53,6 +55,7 @@ struct user_parts {
   /// Asked at each turn, so it must not block (docs/decisions/0007-storage-health.md).
   std::function<error()> storage_fault;
   model_tools models;
+  std::shared_ptr<const quota_board> quotas = std::make_shared<quota_board>();
   const token_signer* signer = nullptr;
   const wall_clock* clock = &system_wall_clock();
   user_limits limits;

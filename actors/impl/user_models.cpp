@@ -11,11 +11,13 @@ caf::result<model_list> user_state::on(const list_models& message) {
   auto held = answers.hold<model_list>(self);
   self->request(parts_->system_models, caf::infinite, list_system_models{})
       .then(
-          [this, key = held.first](const model_list& system) {
+          [this, key = held.first, by = spender_of(message.who)](const model_list& system) {
             model_list list{models_};
             auto sees_all = account_.role == role::admin;
             for (const auto& model : system.items)
               if (model.enabled || sees_all) list.items.push_back(model);
+            std::erase_if(list.items,
+                          [&](const model_config& model) { return !may_use(by.key, model.id); });
             answers.deliver<model_list>(key, std::move(list));
           },
           [this, key = held.first](error& cause) {
@@ -26,6 +28,7 @@ caf::result<model_list> user_state::on(const list_models& message) {
 
 caf::result<model_config> user_state::on(const get_model& message) {
   TRY_DONE(check_caller(message.who));
+  if (!may_use(message.who, message.id)) return model_gone();
   if (auto* model = find_model_in(models_, message.id)) return *model;
   if (message.id.is_none()) return model_gone();
   if (account_.role != role::admin)
@@ -117,6 +120,7 @@ caf::result<done> user_state::on(const drop_model& message) {
 
 caf::result<model_config> user_state::on(const find_model& message) {
   TRY_DONE(check_present());
+  if (message.purpose != model_purpose::turn) TRY_DONE(check_budget_left());
   if (message.purpose == model_purpose::summary) return find_summary_model(message.id);
   if (message.purpose == model_purpose::title)
     return self->delegate(parts_->system_models, find_system_model{{}, model_purpose::title});

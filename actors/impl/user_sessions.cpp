@@ -65,6 +65,7 @@ void user_state::close_session(session_id closed) {
   auto found = sessions_.find(closed);
   if (found == sessions_.end()) return;
   give_back(found->second);
+  end_spends_of(closed);
   sessions_.erase(found);
   read_gauge();
 }
@@ -241,7 +242,9 @@ caf::result<reply_ticket> user_state::on(const post_message& asked) {
   auto held = answers.hold<reply_ticket>(self);
   auto key = held.first;
   // Shared, so that megabytes of images are copied once, however many steps it takes.
-  start_again(key, std::make_shared<post_message>(asked));
+  auto shared = std::make_shared<post_message>(asked);
+  shared->turn.by = spender_of(asked.who);
+  start_again(key, shared);
   return held.second;
 }
 

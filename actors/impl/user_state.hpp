@@ -9,6 +9,7 @@
 #include "actors/impl/store_then.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "base/refresh_token.hpp"
+#include "chat/quota_book.hpp"
 
 namespace parley {
 
@@ -50,6 +51,19 @@ struct user_state {
   caf::result<model_config> on(const change_model& message);
   caf::result<done> on(const drop_model& message);
   caf::result<model_config> on(const find_model& message);
+
+  // user_keys.cpp
+  caf::result<api_key_list> on(const list_api_keys& message);
+  caf::result<api_key> on(const get_api_key& message);
+  caf::result<api_key_ticket> on(const add_api_key& message);
+  caf::result<done> on(const drop_api_key& message);
+
+  // user_spending.cpp
+  caf::result<usage_report> on(const list_usage& asked);
+  caf::result<limit_list> on(const list_limits& asked);
+  caf::result<spend_granted> on(const reserve_spend& wanted);
+  void on(const tokens_streamed& told);
+  void on(const spend_settled& told);
 
   // user_events.cpp
   void on(const note_event& told);
@@ -155,6 +169,28 @@ struct user_state {
   expected<void> check_caller(
       const caller& who, while_password_must_change rule = while_password_must_change::refused);
 
+  // user_keys.cpp
+  const api_key* find_api_key(api_key_id id) const;
+  api_key* find_api_key(std::string_view hash);
+  expected<void> check_key(const caller& who);
+  expected<void> check_scope(const caller& who);
+  expected<void> check_login(const caller& who) const;
+  expected<void> check_new_key(const patch_of<api_key>& wanted) const;
+  void note_use(api_key& used);
+  spender spender_of(const caller& who) const;
+  bool may_use(const api_key_id& key, model_id model) const;
+  bool may_use(const caller& who, model_id model) const;
+
+  // user_spending.cpp
+  void with_book(const std::function<void(const error&)>& use);
+  std::vector<quota_limit> limits_of_spend(const spender& by, model_id model) const;
+  void move_book();
+  void grant(uint64_t key, const reserve_spend& wanted);
+  void end_spends_of(session_id ended);
+  void tell_session(session_id holder, const spend_ruled& ruling);
+  void warn_of(const std::vector<quota_limit>& limits);
+  expected<void> check_budget_left() const;
+
   // user_logins.cpp
   void finish_log_in(uint64_t key, const client& from, const proven_password& proven,
                      const password_verdict& verdict);
@@ -233,12 +269,23 @@ struct user_state {
   std::vector<login> logins_;
   std::vector<model_config> models_;
   std::vector<folder> folders_;
+  std::vector<api_key> keys_;
   user_settings settings_;
   int64_t session_count_ = 0;
 
   std::unordered_map<session_id, open_session> sessions_;
   std::vector<call_actor> calls_;  ///< at most streams_max
   std::vector<listener> listeners_;
+  /// What replies that run are for.
+  struct open_spend {
+    session_id session;
+    spender by;
+    model_id model;
+  };
+  quota_book book_;
+  bool has_book_ = false;  ///< it is loaded
+  time_zone book_zone_;    ///< whose days it has
+  std::map<message_id, open_spend> spends_;
   std::deque<account_event> events_;  ///< the last ones
   int64_t last_event_ = 0;
   bool has_listened_ = false;                      ///< anybody, ever

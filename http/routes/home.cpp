@@ -102,7 +102,8 @@ expected<void> about(edge& at, exchange& x, const parsed_request&) {
   json.member("mode", values.mode == operating_mode::single ? "single" : "multi");
   json.member("uptimeSeconds", (at.clock().now().ms - at.status().started_at.ms) / 1000);
   json.key("features").begin_array();
-  for (auto feature : {"chat", "resume", "models", "branches", "folders", "events"})
+  for (auto feature : {"chat", "resume", "models", "branches", "folders", "events", "keys", "usage",
+                       "quotas"})
     json.value(feature);
   json.end_array();
   json.key("limits").begin_object();

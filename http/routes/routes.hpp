@@ -111,6 +111,18 @@ expected<void> post_v1_chat(edge& at, exchange& x, const parsed_request& request
 expected<void> post_v1_embeddings(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_v1_messages(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_v1_count(edge& at, exchange& x, const parsed_request& request);
+// keys.cpp
+expected<void> get_keys(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_key(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_key(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_key(edge& at, exchange& x, const parsed_request& request);
+
+// usage.cpp
+expected<void> get_usage(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_limits(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_all_usage(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_quotas(edge& at, exchange& x, const parsed_request& request);
+expected<void> put_quotas(edge& at, exchange& x, const parsed_request& request);
 
 // settings.cpp
 expected<void> get_settings(edge& at, exchange& x, const parsed_request& request);

@@ -60,6 +60,51 @@ CREATE TABLE system_settings (
   settings TEXT    NOT NULL
 ) STRICT;
 
+CREATE TABLE api_keys (
+  id           BLOB    NOT NULL PRIMARY KEY,
+  version      INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  owner_id     BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name         TEXT    NOT NULL,
+  prefix       TEXT    NOT NULL,
+  scopes       TEXT    NOT NULL,
+  models       TEXT,
+  expires_at   INTEGER,
+  budget       TEXT,
+  last_used_at INTEGER,
+  token_hash   TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX api_keys_by_owner ON api_keys (owner_id, id);
+
+CREATE TABLE quotas (
+  id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  quotas TEXT    NOT NULL
+) STRICT;
+
+-- What replies have used, summed up by a quarter of an hour: a busy user's year is a few thousand
+-- rows. `key_id` is all zero for logins, `currency` empty where there was no price; models and keys
+-- that are gone keep their names here.
+CREATE TABLE usage_slots (
+  owner_id          BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  slot              INTEGER NOT NULL,
+  model_id          BLOB    NOT NULL,
+  key_id            BLOB    NOT NULL,
+  currency          TEXT    NOT NULL,
+  model_name        TEXT    NOT NULL,
+  label             TEXT    NOT NULL,
+  requests          INTEGER NOT NULL,
+  prompt_tokens     INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  reasoning_tokens  INTEGER NOT NULL,
+  cached_tokens     INTEGER NOT NULL,
+  cost              INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, slot, model_id, key_id, currency)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_slots_by_time ON usage_slots (slot);
+
 -- Without an owner it is a system model.
 CREATE TABLE model_configs (
   id             BLOB    NOT NULL PRIMARY KEY,

@@ -52,6 +52,11 @@ expected<system_loaded> read(const read_context& in, const load_system&) {
                                  " FROM model_configs m WHERE m.owner_id IS NULL ORDER BY m.id";
   auto models = in.db.prepare(models_sql);
   TRY(loaded.models, read_all<model_config>(models));
+  auto quotas = in.db.prepare("SELECT quotas FROM quotas");
+  TRY(bool has_quotas, quotas.step());
+  if (has_quotas) {
+    TRY(loaded.quotas, restore_record<quota_settings>(quotas, 0));
+  }
   auto count = in.db.prepare("SELECT COUNT(*) FROM users WHERE status<>'erased'");
   TRY(auto number, count.number());
   loaded.user_count = number.value_or(0);

@@ -67,7 +67,7 @@ expected<void> apply(connection& db, const erase_user& change) {
   TRY_DONE(erase.run_on_one());
   for (auto sql :
        {"DELETE FROM logins WHERE owner_id=?", "DELETE FROM model_configs WHERE owner_id=?",
-        "DELETE FROM user_settings WHERE owner_id=?",
+        "DELETE FROM user_settings WHERE owner_id=?", "DELETE FROM api_keys WHERE owner_id=?",
         "DELETE FROM idempotency_keys WHERE owner_id=?"}) {
     auto q = db.prepare(sql);
     q.bind(change.id);
@@ -153,6 +153,11 @@ expected<user_state_loaded> read(const read_context& in, const load_user& questi
   auto folders = db.prepare(folders_sql);
   folders.bind(question.id);
   TRY(loaded.folders, read_all<folder>(folders));
+  static const auto keys_sql =
+      "SELECT " + columns_of<api_key>("k") + " FROM api_keys k WHERE k.owner_id=? ORDER BY k.id";
+  auto keys = db.prepare(keys_sql);
+  keys.bind(question.id);
+  TRY(loaded.keys, read_all<api_key>(keys));
   auto settings = db.prepare("SELECT settings FROM user_settings WHERE owner_id=?");
   settings.bind(question.id);
   TRY(bool has_settings, settings.step());

@@ -40,7 +40,7 @@ TEST_CASE("a turn is stored and called at once, and shown once stored", "[sessio
   CHECK(w.shown(1) == "start@1 part@2 'He'@4 | 'llo'@7");
   CHECK(w.script.turns_ended == 0);
   REQUIRE(w.script.held_commits.size() == 1);
-  CHECK(names_of(w.script.commits.back()) == "finish_message update_session");
+  CHECK(names_of(w.script.commits.back()) == "finish_message update_session change_metering");
   w.release_commit();
   CHECK(w.shown(1) == "start@1 part@2 'He'@4 | 'llo'@7 | usage done:complete@8");
   CHECK(w.script.turns_ended == 1);

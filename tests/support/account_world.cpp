@@ -53,6 +53,7 @@ void account_world::wire() {
   for_admin.reader = reader_;
   for_admin.hasher = hasher_;
   for_admin.models = tools;
+  for_admin.quotas = quotas_;
   for_admin.clock = &clock;
   for_admin.setup_code = setup_code;
   for_admin.registration = registration_setting;
@@ -70,6 +71,7 @@ void account_world::wire() {
   for_users->counting = counting_;
   for_users->system_models = admin_;
   for_users->models = tools;
+  for_users->quotas = quotas_;
   for_users->signer = &signer;
   for_users->clock = &clock;
   for_users->limits = limits;

@@ -53,6 +53,7 @@ class account_world : public actor_world {
   void wire();
 
   password_hasher passwords_{secret_text{"0123456789abcdef0123456789ABCDEF"}, 4};
+  std::shared_ptr<quota_board> quotas_ = std::make_shared<quota_board>();
   storage_actor storage_;
   reader_actor reader_;
   hasher_actor hasher_;

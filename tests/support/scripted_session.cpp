@@ -100,6 +100,7 @@ struct state_of_script {
   void on(const reply_tick&) {}
   void on(const checkpoint_lost&) {}
   void on(const idle_check&) {}
+  void on(const spend_ruled& ruling) { record().rulings.push_back(ruling); }
   void on(const rest&) { ++record().rests; }
   void on(const sleep_now&) { self->quit(); }
 
@@ -122,7 +123,7 @@ session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of
           handle<session_work>(self),    handle<end_streams>(self),  handle<reply_delta>(self),
           handle<reply_finished>(self),  handle<reply_failed>(self), handle<reply_tick>(self),
           handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<rest>(self),
-          handle<sleep_now>(self)};
+          handle<spend_ruled>(self),     handle<sleep_now>(self)};
 }
 
 }  // namespace

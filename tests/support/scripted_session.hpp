@@ -18,6 +18,7 @@ struct session_record {
   std::vector<follow_reply> follows;
   std::vector<stop_reply> stops;
   size_t rests = 0;
+  std::vector<spend_ruled> rulings;
   std::vector<login_id> ended_logins;  ///< none: all
 };
 

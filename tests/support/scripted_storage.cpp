@@ -94,6 +94,14 @@ struct applier {
     to.calibrations.items.push_back(c.known);
     return {};
   }
+  error operator()(const change_metering& c) {
+    if (c.create_key) to.api_keys[c.create_key->made.id] = c.create_key->made;
+    if (c.touch_key) to.api_keys[c.touch_key->id].last_used_at = c.touch_key->last_used_at;
+    if (c.quotas) to.quotas = c.quotas->quotas;
+    if (c.usage) to.usage.push_back(c.usage->used);
+    if (c.erase_key && to.api_keys.erase(c.erase_key->id) == 0) return make_error(errc::not_found);
+    return {};
+  }
   error operator()(const create_session& c) {
     to.sessions[c.header.id] = c.header;
     return {};
@@ -171,6 +179,8 @@ struct reader_state {
       if (model.owner_id == asked.id) loaded.models.push_back(model);
     for (const auto& [id, known] : tables().folders)
       if (known.owner_id == asked.id) loaded.folders.push_back(known);
+    for (const auto& [id, known] : tables().api_keys)
+      if (known.owner_id == asked.id) loaded.keys.push_back(known);
     loaded.settings = tables().settings[asked.id];
     for (const auto& [id, header] : tables().sessions)
       loaded.session_count += header.owner_id == asked.id ? 1 : 0;
@@ -192,6 +202,7 @@ struct reader_state {
     system_loaded loaded{tables().system, {}, static_cast<int64_t>(tables().users.size())};
     for (const auto& [id, model] : tables().models)
       if (model.is_system()) loaded.models.push_back(model);
+    loaded.quotas = tables().quotas;
     return loaded;
   }
   caf::result<session_loaded> on(const load_session&) { return make_error(errc::not_found); }
@@ -235,6 +246,17 @@ struct reader_state {
     return tables().calibrations;
   }
 
+  caf::result<window_sums> on(const sum_windows& asked) {
+    window_sums sums;
+    for (const auto& used : tables().usage)
+      for (auto window : {quota_window::day, quota_window::month, quota_window::total})
+        if (used.owner_id == asked.owner_id)
+          sums.items.push_back({used.model_id, used.key_id, used.currency, window, used.requests,
+                                used.prompt_tokens + used.completion_tokens, used.cost});
+    return sums;
+  }
+  caf::result<usage_report> on(const read_usage& asked) { return usage_report{asked.range, {}}; }
+
   bool is_owned(const message& entry, user_id owner) {
     auto found = tables().sessions.find(entry.session_id);
     return found != tables().sessions.end() && found->second.owner_id == owner;
@@ -249,11 +271,11 @@ reader_actor::behavior_type run_reader(reader_actor::stateful_pointer<reader_sta
   harden(self);
   self->state.script = script;
   return {
-      handle<find_username>(self),    handle<load_user>(self),    handle<find_spent_token>(self),
-      handle<list_accounts>(self),    handle<load_system>(self),  handle<load_session>(self),
-      handle<read_messages>(self),    handle<read_session>(self), handle<page_sessions>(self),
-      handle<page_messages>(self),    handle<read_message>(self), handle<find_key>(self),
-      handle<load_calibrations>(self)};
+      handle<find_username>(self),     handle<load_user>(self),    handle<find_spent_token>(self),
+      handle<list_accounts>(self),     handle<load_system>(self),  handle<load_session>(self),
+      handle<read_messages>(self),     handle<read_session>(self), handle<page_sessions>(self),
+      handle<page_messages>(self),     handle<read_message>(self), handle<find_key>(self),
+      handle<load_calibrations>(self), handle<sum_windows>(self),  handle<read_usage>(self)};
 }
 
 }  // namespace

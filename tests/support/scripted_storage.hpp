@@ -21,6 +21,9 @@ struct memory_tables {
   std::map<message_id, message> messages;
   std::vector<remember_key> keys;
   calibration_list calibrations;
+  std::map<api_key_id, api_key> api_keys;
+  quota_settings quotas;
+  std::vector<usage_entry> usage;
 
   error apply(const change& wanted, instant now);
   user* find_name(std::string_view username);

@@ -126,7 +126,9 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
         return found->second;
       },
       [](const find_key&) -> caf::result<known_key> { return make_error(errc::internal); },
-      [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; }};
+      [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; },
+      [](const sum_windows&) -> caf::result<window_sums> { return window_sums{}; },
+      [](const read_usage&) -> caf::result<usage_report> { return make_error(errc::internal); }};
 }
 
 session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
@@ -159,7 +161,14 @@ session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
             for (auto& asker : std::exchange(script->held_models, {})) asker.deliver(script->model);
           },
           [=](const session_weighs& told) { script->weights.push_back(told.bytes); },
-          [=](const note_event& told) { script->events.push_back(told); }};
+          [=](const note_event& told) { script->events.push_back(told); },
+          [=](const reserve_spend& wanted) -> caf::result<spend_granted> {
+            script->reserved.push_back(wanted);
+            if (script->fail_spend) return script->fail_spend;
+            return spend_granted{script->is_metered};
+          },
+          [=](const tokens_streamed& told) { script->streamed.push_back(told); },
+          [=](const spend_settled& told) { script->settled.push_back(told); }};
 }
 
 provider_actor::behavior_type run_provider(provider_actor::pointer self, session_script* script) {
@@ -217,6 +226,7 @@ struct namer {
   std::string operator()(const erase_summary&) { return "erase_summary"; }
   std::string operator()(const copy_messages&) { return "copy_messages"; }
   std::string operator()(const put_calibration&) { return "put_calibration"; }
+  std::string operator()(const change_metering&) { return "change_metering"; }
   template <class Other>
   std::string operator()(const Other&) {
     return "other";

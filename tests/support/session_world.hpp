@@ -37,6 +37,11 @@ struct session_script {
   std::optional<model_config> fallback;  ///< found by its id
   std::optional<model_config> title_model;
   std::vector<note_event> events;
+  std::vector<reserve_spend> reserved;
+  error fail_spend;  ///< while set, nothing may be spent
+  bool is_metered = false;
+  std::vector<tokens_streamed> streamed;
+  std::vector<spend_settled> settled;
   error fail_model;
   bool holds_models = false;
   std::deque<answer<model_config>> held_models;

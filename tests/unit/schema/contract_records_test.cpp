@@ -3,8 +3,10 @@
 
 #include "base/record_json.hpp"
 #include "chat/reply_event.hpp"
+#include "schema/api_key.hpp"
 #include "schema/requests.hpp"
 #include "schema/system.hpp"
+#include "schema/usage.hpp"
 #include "tests/support/contract.hpp"
 
 using namespace parley;
@@ -40,6 +42,8 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, counted_message>) return "CountedMessage";
   if constexpr (std::is_same_v<T, offered_tool>) return "OfferedTool";
   if constexpr (std::is_same_v<T, tool_function>) return "ToolFunction";
+  if constexpr (std::is_same_v<T, key_budget>) return as == use::out ? "KeyBudget" : "NewKeyBudget";
+  if constexpr (std::is_same_v<T, quota_rule>) return as == use::out ? "Quota" : "NewQuota";
   return "?";
 }
 
@@ -251,6 +255,16 @@ void compare_records(record_check& check) {
   check.compare<folder>("NewFolder", use::in_create);
   check.compare<folder>("FolderPatch", use::in_patch);
   check.compare<message_siblings>("MessageSiblings", use::out);
+  check.compare<api_key>("ApiKey", use::out);
+  check.compare<api_key>("NewApiKey", use::in_create);
+  check.compare<key_budget>("KeyBudget", use::out);
+  check.compare<key_budget>("NewKeyBudget", use::in_create);
+  check.compare<quota_rule>("Quota", use::out);
+  check.compare<quota_rule>("NewQuota", use::in_create);
+  check.compare<quota_settings>("Quotas", use::out);
+  check.compare<quota_settings>("NewQuotas", use::in_create);
+  check.compare<quota_state>("QuotaState", use::out);
+  check.compare<usage_sum>("UsageSum", use::out);
 }
 
 void compare_bodies(record_check& check) {
@@ -285,7 +299,8 @@ TEST_CASE("the contract's schemas are the records' fields") {
                   "MessagePage",   "ReplyTicket",    "ReplyStream",  "PartOpened",
                   "TextAdded",     "ReplyError",     "ReplyDone",    "TurnPreview",
                   "TokenCount",    "FolderList",     "ChangeStream", "SessionChanged",
-                  "RecordChanged", "MessageChanged", "ReplyChanged"};
+                  "RecordChanged", "MessageChanged", "ReplyChanged", "ApiKeyTicket",
+                  "ApiKeyList",    "LimitList",      "UsageReport"};
   others.insert(check.seen().begin(), check.seen().end());
   CHECK(names_in(check.known().schemas()) == others);
 }
