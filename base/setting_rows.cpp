@@ -157,6 +157,22 @@ bool is_origin(std::string_view text) {
   return false;
 }
 
+bool is_host(std::string_view text) {
+  return !text.empty() && text.size() <= 253 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") == text.npos;
+}
+
+bool is_proxy(std::string_view text) {
+  for (std::string_view scheme : {"http://", "https://", "socks5h://"}) {
+    if (text.substr(0, scheme.size()) != scheme) continue;
+    auto address = text.substr(scheme.size());
+    auto colon = address.rfind(':');
+    return colon != address.npos && is_host(address.substr(0, colon)) &&
+           is_port(address.substr(colon + 1));
+  }
+  return text.empty();
+}
+
 bool has_form(text_form form, std::string_view text) {
   switch (form) {
     case text_form::text:
@@ -169,6 +185,10 @@ bool has_form(text_form form, std::string_view text) {
       return is_network_and_port(text);
     case text_form::origin:
       return is_origin(text);
+    case text_form::proxy:
+      return is_proxy(text);
+    case text_form::host:
+      return is_host(text);
   }
   return false;
 }
@@ -185,6 +205,10 @@ std::string_view form_text(text_form form) {
       return "networks with a port, as in 10.0.0.0/8:8080 or [fd00::/8]:8080";
     case text_form::origin:
       return "web origins, as in https://chat.example.org";
+    case text_form::proxy:
+      return "a proxy with its port, as in http://proxy.example.org:3128 (http, https, socks5h)";
+    case text_form::host:
+      return "hosts, as in llm.example.org";
   }
   return "";
 }

@@ -26,6 +26,7 @@ enum class operating_profile : uint8_t { development, production };
 enum class operating_mode : uint8_t { multi, single };
 /// automatic: what ADMIN has set, `closed` if nothing. The first account can always be made.
 enum class registration_rule : uint8_t { automatic, open, closed };
+enum class proxy_reach : uint8_t { admins, everyone };
 
 inline namespace size_literals {
 constexpr size_t operator""_KiB(unsigned long long count) {

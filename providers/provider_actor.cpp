@@ -257,6 +257,7 @@ struct provider_state : upstream_listener {
                              std::move(asked.auth_header),
                              call.body,
                              std::move(policy)};
+    request.proxy = services.proxy.of(request.base, request.policy->owner);
     // Set by an ADMIN, and no longer trusted when its owner is none.
     if (model->ca_certificates && model->may_reach_private())
       request.ca_certificates = std::make_shared<const std::string>(*model->ca_certificates);

@@ -15,6 +15,16 @@
 
 namespace parley::providers {
 
+/// Which calls go through the proxy (decision 41).
+struct proxy_rule {
+  std::shared_ptr<const upstream_proxy> proxy;  ///< none: no call does
+  std::vector<std::string> except;              ///< hosts, and all below them
+  bool is_for_everyone = false;                 ///< personal models of users as well
+
+  /// Null for what is called directly.
+  std::shared_ptr<const upstream_proxy> of(const upstream_url& url, model_owner owner) const;
+};
+
 struct provider_services {
   std::shared_ptr<const sealer> keys;                  ///< one for all I/O threads
   std::shared_ptr<const catalogue> presets;            ///< which dialect a provider speaks
@@ -25,6 +35,7 @@ struct provider_services {
   std::chrono::milliseconds tick_length{1000};  ///< between two reply_ticks
   unsigned retries_max = 2;
   health_rules health;  ///< of channels, where a model has several
+  proxy_rule proxy;
 };
 
 /// After the settings. A network or a catalogue that cannot be read is invalid_input.

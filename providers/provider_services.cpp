@@ -3,6 +3,36 @@
 
 namespace parley::providers {
 
+namespace {
+
+proxy_rule proxy_rule_of(const settings& values) {
+  if (values.upstream_proxy.empty()) return {};
+  return {std::make_shared<const upstream_proxy>(
+              upstream_proxy{values.upstream_proxy, values.upstream_proxy_login}),
+          values.upstream_proxy_except, values.upstream_proxy_for == proxy_reach::everyone};
+}
+
+/// "api.example.org" is below "example.org" and itself.
+bool is_below(std::string_view host, std::string_view parent) {
+  if (host.size() < parent.size()) return false;
+  auto lead = host.size() - parent.size();
+  return host.substr(lead) == parent && (lead == 0 || host[lead - 1] == '.');
+}
+
+}  // namespace
+
+std::shared_ptr<const upstream_proxy> proxy_rule::of(const upstream_url& url,
+                                                     model_owner owner) const {
+  if (!proxy || (owner == model_owner::user && !is_for_everyone)) return nullptr;
+  std::string_view host{url.host()};
+  if (is_below(host, "localhost")) return nullptr;
+  for (auto& parent : except)
+    if (is_below(host, parent)) return nullptr;
+  if (host.front() == '[') host = host.substr(1, host.size() - 2);
+  auto literal = url.is_literal() ? ip_address::parse(host) : std::nullopt;
+  return literal && kind_of(*literal) != address_kind::global ? nullptr : proxy;
+}
+
 expected<provider_services> make_provider_services(const settings& values,
                                                    std::shared_ptr<const sealer> keys) {
   address_policy for_admins;
@@ -31,6 +61,7 @@ expected<provider_services> make_provider_services(const settings& values,
   services.reply.reply_bytes_max = values.reply_bytes_max;
   services.tick_length = values.checkpoint_ms;
   services.retries_max = static_cast<unsigned>(values.upstream_retries_max);
+  services.proxy = proxy_rule_of(values);
   return services;
 }
 

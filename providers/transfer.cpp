@@ -117,7 +117,8 @@ int on_seek(void* user, curl_off_t offset, int origin) {
 curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<transfer*>(user);
   t.is_resolving = false;
-  if (!allows(*t.request.policy, &address->addr, address->addrlen)) {
+  // With a proxy this is the proxy's address, which whoever runs the node has set.
+  if (!t.request.proxy && !allows(*t.request.policy, &address->addr, address->addrlen)) {
     t.was_refused = true;
     return CURL_SOCKET_BAD;
   }
@@ -130,7 +131,8 @@ int on_before_request(void* user, char* primary_ip, char*, int primary_port, int
   auto& t = *static_cast<transfer*>(user);
   t.is_resolving = false;
   auto address = ip_address::parse(primary_ip);
-  if (!address || !allows(*t.request.policy, *address, static_cast<uint16_t>(primary_port))) {
+  auto port = static_cast<uint16_t>(primary_port);
+  if (!t.request.proxy && (!address || !allows(*t.request.policy, *address, port))) {
     t.was_refused = true;
     return CURL_PREREQFUNC_ABORT;
   }
@@ -154,7 +156,9 @@ error fault_of(CURLcode code) {
     case CURLE_OPERATION_TIMEDOUT:
       return make_error(errc::timeout, "upstream_timeout", "The model provider did not answer.");
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
       return broken("upstream_unreachable", "The model provider cannot be reached.");
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -229,7 +233,10 @@ bool transfer::prepare(CURL* handle) {
   is_ok = is_ok && trust_only(easy, request.ca_certificates.get());
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_UNRESTRICTED_AUTH, 0L);
-  set(CURLOPT_PROXY, "");
+  set(CURLOPT_PROXY, request.proxy ? request.proxy->url.c_str() : "");
+  set(CURLOPT_NOPROXY, "");  // else the environment's
+  if (request.proxy && !request.proxy->login.empty())
+    set(CURLOPT_PROXYUSERPWD, request.proxy->login.reveal().c_str());
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // else removing a handle joins its resolver thread
   set(CURLOPT_BUFFERSIZE, 2048L);
@@ -311,6 +318,8 @@ upstream_end transfer::end_of(CURLcode code) const {
                        "The address of the model provider is not allowed."),
             false};
   }
+  // A proxy that does not let the call through answers no differently from one that breaks.
+  if (request.proxy && !was_sent && code == CURLE_RECV_ERROR) return {fault_of(CURLE_PROXY), false};
   return {fault_of(code == CURLE_OK ? CURLE_GOT_NOTHING : code), was_sent};
 }
 

@@ -51,6 +51,7 @@ struct upstream::state final : io_round_end {
 
     state& owner;
     CURLM* multi = nullptr;
+    CURLSH* tls_sessions = nullptr;  // kept per handle otherwise, and handles change hosts
     io_timer timer;
     bool is_due = false;  // libcurl wants to be called without waiting for the loop's next tick
   };
@@ -65,6 +66,9 @@ struct upstream::state final : io_round_end {
   void set_up(side& s) {
     s.multi = ::curl_multi_init();
     if (!s.multi) return;
+    s.tls_sessions = ::curl_share_init();
+    if (s.tls_sessions)
+      ::curl_share_setopt(s.tls_sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     ::curl_multi_setopt(s.multi, CURLMOPT_SOCKETFUNCTION, &on_socket);
     ::curl_multi_setopt(s.multi, CURLMOPT_SOCKETDATA, &s);
     ::curl_multi_setopt(s.multi, CURLMOPT_TIMERFUNCTION, &on_timer);
@@ -80,7 +84,9 @@ struct upstream::state final : io_round_end {
     idle_handles.clear();
     for (auto* s : {&for_admins, &for_users}) {
       if (s->multi) ::curl_multi_cleanup(s->multi);
+      if (s->tls_sessions) ::curl_share_cleanup(s->tls_sessions);
       s->multi = nullptr;
+      s->tls_sessions = nullptr;
       s->timer.cancel();
     }
   }
@@ -220,7 +226,8 @@ struct upstream::state final : io_round_end {
   void launch(transfer& call) {
     auto& s = side_of(call);
     auto* easy = new_handle();
-    auto is_ok = easy && s.multi && call.prepare(easy);
+    auto is_ok = easy && s.multi && call.prepare(easy) &&
+                 ::curl_easy_setopt(easy, CURLOPT_SHARE, s.tls_sessions) == CURLE_OK;
     call.is_resolving = is_ok && !call.request.base.is_literal();
     if (is_ok && ::curl_multi_add_handle(s.multi, easy) == CURLM_OK) return call.begin_wait();
     if (easy) recycle(easy);
@@ -286,6 +293,7 @@ struct upstream::state final : io_round_end {
   void recycle(CURL* easy) {
     if (idle_handles.size() >= limits.idle_handles_max) return ::curl_easy_cleanup(easy);
     ::curl_easy_reset(easy);
+    ::curl_easy_setopt(easy, CURLOPT_SHARE, nullptr);
     idle_handles.push_back(easy);
   }
 

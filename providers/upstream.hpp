@@ -38,6 +38,12 @@ struct upstream_limits {
   size_t idle_handles_max = 256;
 };
 
+/// The proxy that an ADMIN set. What it resolves and connects to is its own business.
+struct upstream_proxy {
+  std::string url;    ///< "http://proxy.example.org:3128"
+  secret_text login;  ///< "user:password", or nothing
+};
+
 struct upstream_request {
   upstream_url base;
   std::string path;                         ///< behind the base's path
@@ -46,6 +52,7 @@ struct upstream_request {
   std::shared_ptr<const std::string> body;  ///< shared with who may have to send it again
   std::shared_ptr<const address_policy> policy;             ///< one for all calls of its kind
   std::shared_ptr<const std::string> ca_certificates = {};  ///< PEM; none: the system's
+  std::shared_ptr<const upstream_proxy> proxy = {};         ///< none: the host itself is called
 };
 
 struct response_head {

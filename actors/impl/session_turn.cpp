@@ -27,6 +27,17 @@ usage sum_of(const usage& before, const usage& now) {
   return sum;
 }
 
+// The model's own words of refusal: then the reply is what it should be.
+bool tells_refusal(const reply_log& log) {
+  auto parts = log.parts();
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const part& each) { return each.type == part_type::refusal; });
+}
+
+message_status status_of_broken(const reply_log& log) {
+  return log.text_bytes() > 0 ? message_status::interrupted : message_status::error;
+}
+
 }  // namespace
 
 caf::result<reply_ticket> session_state::on(start_turn&& turn) {
@@ -188,8 +199,7 @@ void session_state::fail_call(reply& running, const error& cause) {
   release_call(running);
   reply_ending ending;
   auto is_draining = detail_of(cause).reason == "draining";
-  ending.status = is_draining || running.log.text_bytes() > 0 ? message_status::interrupted
-                                                              : message_status::error;
+  ending.status = is_draining ? message_status::interrupted : status_of_broken(running.log);
   ending.error = message_error_of(cause);
   end_reply(running, std::move(ending));
 }
@@ -245,6 +255,11 @@ void session_state::on(const reply_finished& finished) {
   reply_ending ending;
   ending.used = finished.used;
   if (finished.reason == finish_reason::length) ending.status = message_status::length;
+  if (finished.reason == finish_reason::refused && !tells_refusal(running->log)) {
+    ending.status = status_of_broken(running->log);
+    ending.error = message_error_of(make_error(errc::provider_refused, "upstream_content_filter",
+                                               "The model provider's filter ended the reply."));
+  }
   end_reply(*running, std::move(ending));
 }
 

@@ -1,4 +1,8 @@
 // PROVIDER among several ways to a model: channels, fallback models, and what is remembered.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include "tests/actors/provider_world.hpp"
 
 using namespace parley;
@@ -15,6 +19,39 @@ std::string refusing_url() {
 script silence() {
   return {hang()};
 }
+
+/// An address whose packets are dropped: the queue of those to be accepted is full.
+class deaf_port {
+ public:
+  deaf_port() : listener_(socket_to()) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(listener_, 0) == 0);
+    REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+    for (int tries = 0; tries < 16; ++tries) {
+      fillers_.push_back(socket_to());
+      ::connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address), size);
+      pollfd waiting{fillers_.back(), POLLOUT, 0};
+      if (::poll(&waiting, 1, 100) == 0) return;  // it waits for an answer as others will
+    }
+    FAIL("the queue does not fill");
+  }
+  ~deaf_port() {
+    for (auto each : fillers_) ::close(each);
+    ::close(listener_);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  static int socket_to() { return ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0); }
+  int listener_;
+  uint16_t port_ = 0;
+  std::vector<int> fillers_;
+};
 
 /// A model of two addresses; the calls go to the first, the other is the reserve.
 complete order_for_two(provider_world& w, const std::string& first, const std::string& second) {
@@ -66,6 +103,22 @@ TEST_CASE("a channel that refuses costs no reply, and then no time", "[provider]
   CHECK(requests[0].substr(requests[0].find("\r\n\r\n")) ==
         requests[1].substr(requests[1].find("\r\n\r\n")));
   CHECK(requests[0].find(R"("content":"Hi")") != std::string::npos);
+}
+
+TEST_CASE("a channel that drops packets costs the limit of connecting once", "[provider]") {
+  deaf_port deaf;
+  scripted_upstream good{[](const std::string&) { return good_reply(); }};
+  upstream_limits limits;
+  limits.connect_ms = 400;
+  provider_world w{limits};
+  auto order = order_for_two(w, deaf.url(), good.url());
+  for (std::string source : {"Two/second/2", "Two/second/1"}) {
+    auto began = std::chrono::steady_clock::now();
+    CHECK(source_of(run_again(w, order)) == source);
+    auto took = std::chrono::steady_clock::now() - began;
+    CHECK(took < 400ms + 1s);
+    CHECK((took >= 400ms) == (source == "Two/second/2"));
+  }
 }
 
 TEST_CASE("a silent channel costs its limit once", "[provider]") {

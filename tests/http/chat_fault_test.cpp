@@ -89,6 +89,13 @@ TEST_CASE("an upstream that breaks before its first token") {
            bad_upstream{"wrong key", refusal(401), "provider_refused", "upstream_auth", ""},
            bad_upstream{"too often", refusal(429), "rate_limited", "upstream_rate_limited", ""},
            bad_upstream{"broken", refusal(500), "provider_failed", "upstream_error", ""},
+           bad_upstream{"a filter",
+                        {send_bytes(stream_head()),
+                         send_bytes(stream_chunk(finish_chunk("content_filter") + done_chunk())),
+                         send_bytes(stream_end())},
+                        "provider_refused",
+                        "upstream_content_filter",
+                        ""},
            bad_upstream{
                "only head", {send_bytes(stream_head()), hang()}, "timeout", "upstream_timeout", ""},
            bad_upstream{"empty stream",
@@ -112,6 +119,11 @@ TEST_CASE("an upstream that breaks amid its text") {
                         "upstream_broken", "so far"},
            bad_upstream{"no JSON", after_text({send_bytes(stream_chunk("data: {canary\n\n"))}),
                         "provider_failed", "upstream_broken", "so far"},
+           bad_upstream{"a filter",
+                        after_text({send_bytes(stream_chunk(finish_chunk("content_filter") +
+                                                            usage_chunk(7, 3) + done_chunk())),
+                                    send_bytes(stream_end())}),
+                        "provider_refused", "upstream_content_filter", "so far"},
            bad_upstream{"an error",
                         after_text({send_bytes(stream_chunk(
                             "data: {\"error\":{\"message\":\"canary\",\"code\":500}}\n\n"))}),
@@ -154,6 +166,32 @@ TEST_CASE("an upstream that is busy is asked again") {
   CHECK(names_of(events) == "start part delta usage done");
   CHECK(text_of(events) == "Hello, world!");
   CHECK(world.upstream().counts().requests == 2);
+}
+
+TEST_CASE("a model that refuses in its own words has answered") {
+  fault_world world;
+  world.upstream_plays(
+      {send_bytes(stream_head()),
+       send_bytes(stream_chunk(
+           R"(data: {"choices":[{"index":0,"delta":{"refusal":"I won't."},"finish_reason":null}]})"
+           "\n\n" +
+           finish_chunk("content_filter") + done_chunk())),
+       send_bytes(stream_end())});
+  auto events = world.say_hi(world.ada(), world.session).rest();
+  CHECK(events.back().at("/status") == "complete");
+  auto stored = world.message(world.ada(), world.session, events.front().at("/messageId"));
+  CHECK(stored.at("/parts/0/type") == "refusal");
+  CHECK(stored.at("/parts/0/text") == "I won't.");
+}
+
+TEST_CASE("a wait that the upstream asks for is passed on") {
+  fault_world world;
+  world.upstream_plays(
+      {send_bytes(whole_response(429, "application/json", "{}", "Retry-After: 7\r\n"))});
+  auto events = world.say_hi(world.ada(), world.session).rest();
+  REQUIRE(names_of(events) == "start usage error done");
+  CHECK(events[2].at("/code") == "rate_limited");
+  CHECK(events[2].at("/retryAfterMs") == "7000");
 }
 
 TEST_CASE("a reply that reached the model's limit says so") {

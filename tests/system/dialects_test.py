@@ -1,8 +1,10 @@
 """Every dialect through the built server, against a mock of the providers that is not ours."""
 
 import contextlib
+import json
 import socketserver
 import threading
+import time
 
 import support
 
@@ -19,6 +21,17 @@ REFUSALS = {400: ("provider_refused", "upstream_refused"),
             429: ("rate_limited", "upstream_rate_limited"),
             500: ("provider_failed", "upstream_error"),
             529: ("provider_failed", "upstream_overloaded")}
+GREETING = "Grüße aus 北京, \"Zürich\" und 🙂.\nEnde."
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: "
+# What the mock cannot say is said by bytes of our own.
+RAW = {"html": HEAD + b"text/html\r\n\r\n<html><body>canary</body></html>",
+       "noise": HEAD + b"text/event-stream\r\n\r\ndata: {canary\n\n{canary\n",
+       "nothing": HEAD + b"text/event-stream\r\n\r\n",
+       "no answer": b"",
+       "ollama length": HEAD + b"application/x-ndjson\r\n\r\n" + b"".join(
+           json.dumps({"message": {"role": "assistant", "content": text}, **more}).encode() + b"\n"
+           for text, more in (("This is all there is room", {"done": False}),
+                              ("", {"done": True, "done_reason": "length"})))}
 
 
 class raw_upstream:
@@ -46,151 +59,147 @@ class raw_upstream:
 
 
 class dialects_test(support.system_test):
+    """A matrix: each dialect against each thing that an upstream may do."""
+
+    CASES = ("plain", "reasoning", "image", "tools", "length", "400", "401", "429 in 7 s", "500",
+             "529", "cut", "slow", "silent", "garbage", "noise", "html", "nothing", "disconnect",
+             "no answer")
+
     def setUp(self):
         super().setUp()
         # Tries again are another test's business; here each would cost a second.
-        self.server.options += ["--upstream-retries-max", "0"]
+        self.server.options += ["--upstream-retries-max", "0", "--upstream-first-byte-s", "2",
+                                "--upstream-idle-s", "2", "--chat-calls-per-min", "10000",
+                                "--write-calls-per-min", "10000"]
         self.server.start()
         self.caller = self.register("ada")
 
-    def mock(self):
-        upstream = self.keep(support.aimock(self.folder, FIXTURES, *PACE))
-        upstream.address = f"http://127.0.0.1:{upstream.port}"
-        return upstream
-
-    def with_each_dialect(self, address, check):
-        """check(session), with the provider's name as `self.provider`."""
-        for self.provider, path in DIALECTS.items():
-            with self.subTest(provider=self.provider):
-                made = self.add_model(self.caller, address + path, f"model-of-{self.provider}",
-                                      provider=self.provider)
-                check(self.add_session(self.caller, made["id"]))
-                self.check(self.caller.request("DELETE", f"/api/models/{made['id']}"), 204)
-
     def reply(self, session, content, parts=None):
-        """The view of a reply and the message that was stored."""
+        """The view of a reply and the message that was stored, which says the same."""
         view = support.reply_view()
         body = {"sessionId": session, **({"parts": parts} if parts else {"content": content})}
         with self.caller.stream("/api/chat/stream", body) as events:
             self.assertEqual(200, events.status, getattr(events, "problem", ""))
             view.follow(events)
-        return view, self.message(self.caller, session, view.start["messageId"])
-
-    def check_failure(self, view, stored, code, reason):
-        status = "interrupted" if view.text else "error"
-        self.assertEqual(status, view.done["status"])
-        self.assertEqual(status, stored["status"])
-        self.assertEqual((code, reason), (stored["error"]["code"], stored["error"]["reason"]))
-        # Nothing that the upstream wrote into its error, and no key, is in ours.
-        self.assertNotIn("canary", str(stored["error"]))
-        self.assertNotIn("not-a-key", str(stored["error"]))
-        self.assertEqual(1, len(view.errors))
+        self.assertEqual(0, view.events_after_done)
+        stored = self.message(self.caller, session, view.start["messageId"])
         self.assertEqual(view.text, stored["content"])
+        self.assertEqual(view.done["status"], stored["status"])
+        return view, stored
 
-    def test_replies(self):
-        upstream = self.mock()
+    def whole(self, session, content, text, status="complete", parts=None):
+        view, stored = self.reply(session, content, parts)
+        self.assertEqual((status, []), (view.done["status"], view.errors))
+        self.assertEqual(text, view.text)
+        return stored
 
-        def check(session):
-            view, stored = self.reply(session, "Please say it plainly.")
-            self.assertEqual("complete", view.done["status"], view.errors)
-            self.assertEqual("Grüße aus 北京, \"Zürich\" und 🙂.\nEnde.", view.text)
-            self.assertEqual(view.text, stored["content"])
-            self.assertEqual([], view.errors)
+    def failed(self, session, content, code, reason):
+        view, stored = self.reply(session, content)
+        self.assertEqual("interrupted" if view.text else "error", view.done["status"])
+        self.assertEqual((code, reason), (stored["error"]["code"], stored["error"]["reason"]))
+        self.assertEqual(1, len(view.errors))
+        # Nothing that the upstream wrote into its error, and no key, is in ours.
+        for told in (view.errors[0], stored["error"]):
+            self.assertNotIn("canary", str(told))
+            self.assertNotIn("not-a-key", str(told))
+        return view, stored
 
-            view, stored = self.reply(session, "Please think first.")
-            self.assertEqual("complete", view.done["status"])
-            self.assertEqual([("reasoning", "Two and two.\nFour, then."), ("text", "It is 4.")],
-                             [(part["type"], part["text"]) for part in stored["parts"]])
+    def check_reasoning(self, session):
+        stored = self.whole(session, "Please think first.", "It is 4.")
+        self.assertEqual([("reasoning", "Two and two.\nFour, then."), ("text", "It is 4.")],
+                         [(part["type"], part["text"]) for part in stored["parts"]])
+        # The thoughts of the reply before are not sent along.
+        self.whole(session, "Please say it plainly.", GREETING)
+        sent = str(self.upstream.journal()[-1]["body"])
+        self.assertIn("It is 4.", sent)
+        self.assertNotIn("Four, then.", sent)
 
-            # The thoughts of the reply before are not sent along.
-            sent = str(upstream.journal()[-1]["body"])
-            self.assertIn("Please think first.", sent)
-            self.reply(session, "Please say it plainly.")
-            sent = str(upstream.journal()[-1]["body"])
-            self.assertIn("It is 4.", sent)
-            self.assertNotIn("Four, then.", sent)
+    def check_image(self, session):
+        parts = [{"type": "text", "text": "Please look at this."},
+                 {"type": "image", "url": "data:image/png;base64," + RED_DOT}]
+        self.whole(session, None, "A red dot.", parts=parts)
 
-        self.with_each_dialect(upstream.address, check)
+    def check_cut(self, session):
+        view, stored = self.reply(session, "Please break off.")
+        self.assertIn(view.done["status"], ("error", "interrupted"))
+        self.assertEqual("provider_failed", stored["error"]["code"])
+        self.assertTrue("One two three".startswith(stored["content"][:13]))
+        self.assertNotIn("twelve", stored["content"])
 
-    def test_replies_that_are_cut_to_length(self):
-        upstream = self.mock()
-
-        def check(session):
-            if self.provider == "ollama":
-                return  # the mock tells no done_reason but "stop"
-            view, stored = self.reply(session, "Please stop early.")
-            self.assertEqual("length", view.done["status"])
-            self.assertEqual("This is all there is room", stored["content"])
-
-        self.with_each_dialect(upstream.address, check)
-
-    def test_pictures(self):
-        upstream = self.mock()
-
-        def check(session):
-            parts = [{"type": "text", "text": "Please look at this."},
-                     {"type": "image", "url": "data:image/png;base64," + RED_DOT}]
-            view, _ = self.reply(session, None, parts)
-            self.assertEqual("complete", view.done["status"], view.errors)
-            self.assertEqual("A red dot.", view.text)
-
-        self.with_each_dialect(upstream.address, check)
-
-    def test_a_tool_that_nobody_offered(self):
-        upstream = self.mock()
-
-        def check(session):
-            view, stored = self.reply(session, "Please use a tool.")
-            self.check_failure(view, stored, "provider_failed", "upstream_tool_call")
+    def check_cell(self, case, session, raw_session):
+        """The one right result of a cell; its word in the printed matrix."""
+        if case == "plain":
+            self.whole(session, "Please say it plainly.", GREETING)
+        elif case == "reasoning":
+            self.check_reasoning(session)
+        elif case == "image":
+            self.check_image(session)
+        elif case == "tools":  # nobody offered one
+            _, stored = self.failed(session, "Please use a tool.", "provider_failed",
+                                    "upstream_tool_call")
             self.assertEqual("Let me look.", stored["content"])
+            return "upstream_tool_call"
+        elif case == "length":
+            raw = self.provider == "ollama"  # whose mock tells no reason but "stop"
+            self.whole(raw_session("ollama length") if raw else session, "Please stop early.",
+                       "This is all there is room", "length")
+            return "length"
+        elif case[:3].isdigit():
+            code, reason = REFUSALS[int(case[:3])]
+            view, stored = self.failed(session, f"Please answer {case[:3]}.", code, reason)
+            self.assertEqual("", stored["content"])
+            wait = {"retryAfterMs": 7000} if code == "rate_limited" else {}
+            self.assertEqual(wait.get("retryAfterMs"), view.errors[0].get("retryAfterMs"))
+            return reason
+        elif case == "cut":
+            self.check_cut(session)
+            return "provider_failed"
+        elif case == "slow":
+            begun = time.monotonic()
+            self.whole(session, "Please take your time.", "Here I am.")
+            self.assertGreater(time.monotonic() - begun, 0.6)
+        elif case == "silent":
+            begun = time.monotonic()
+            self.failed(session, "Please say nothing.", "timeout", "upstream_timeout")
+            self.assertLess(time.monotonic() - begun, 3)
+            return "upstream_timeout"
+        elif case in ("garbage", "disconnect"):
+            wish = "Please talk nonsense." if case == "garbage" else "Please hang up."
+            self.failed(session, wish, "provider_failed", "upstream_broken")
+            return "upstream_broken"
+        else:
+            _, stored = self.failed(raw_session(case), "Hello?", "provider_failed",
+                                    "upstream_broken")
+            self.assertEqual("", stored["content"])
+            return "upstream_broken"
+        return "complete"
 
-        self.with_each_dialect(upstream.address, check)
+    def test_matrix(self):
+        self.upstream = self.keep(support.aimock(self.folder, FIXTURES, *PACE))
+        raws = {name: self.keep(raw_upstream(response)) for name, response in RAW.items()}
+        words = {}
+        for self.provider, path in DIALECTS.items():
+            def add(name, address):
+                made = self.add_model(self.caller, address + path, f"{name}-{self.provider}",
+                                      provider=self.provider)
+                return self.add_session(self.caller, made["id"])
 
-    def test_refusals(self):
-        upstream = self.mock()
-
-        def check(session):
-            for status, (code, reason) in REFUSALS.items():
-                with self.subTest(status=status):
-                    view, stored = self.reply(session, f"Please answer {status}.")
-                    self.check_failure(view, stored, code, reason)
-                    self.assertEqual("", stored["content"])
-
-        self.with_each_dialect(upstream.address, check)
-
-    def test_replies_that_break_off(self):
-        upstream = self.mock()
-
-        def check(session):
-            view, stored = self.reply(session, "Please break off.")
-            self.assertIn(view.done["status"], ("error", "interrupted"))
-            self.assertTrue("One two three".startswith(stored["content"][:13]))
-            self.assertNotIn("twelve", stored["content"])
-            for wish in ("Please talk nonsense.", "Please hang up."):
-                with self.subTest(wish=wish):
-                    view, stored = self.reply(session, wish)
-                    self.assertIn(view.done["status"], ("error", "interrupted"))
-                    self.assertEqual("provider_failed", stored["error"]["code"])
-
-        self.with_each_dialect(upstream.address, check)
-
-    def test_answers_that_are_no_replies(self):
-        head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: "
-        answers = {"html": head + b"text/html\r\n\r\n<html><body>canary</body></html>",
-                   "garbage": head + b"text/event-stream\r\n\r\ndata: {canary\n\n{canary\n",
-                   "nothing": head + b"text/event-stream\r\n\r\n",
-                   "hang up": b""}
-        for name, response in answers.items():
-            upstream = self.keep(raw_upstream(response))
-            def check(session):
-                with self.subTest(answer=name):
-                    view, stored = self.reply(session, "Hello?")
-                    self.assertEqual("error", view.done["status"])
-                    self.assertEqual("provider_failed", stored["error"]["code"])
-                    self.assertNotIn("canary", str(stored["error"]))
-                    self.assertEqual("", stored["content"])
-
-            self.with_each_dialect(upstream.address, check)
+            session = add("model", f"http://127.0.0.1:{self.upstream.port}")
+            for case in self.CASES:
+                with self.subTest(provider=self.provider, case=case):
+                    words[self.provider, case] = "FAILED"
+                    words[self.provider, case] = self.check_cell(
+                        case, session, lambda name: add(name, raws[name].address))
+        names = list(DIALECTS)
+        print("\n    " + "".join(f"{name:<20}" for name in ["", *names]))
+        for case in self.CASES:
+            print("    " + "".join(f"{word:<20}" for word in
+                                   [case, *(words[name, case] for name in names)]))
+        self.assertEqual(len(names) * len(self.CASES), len(words))
+        # What the upstreams wrote, and the key, are not in the log either.
+        log = (self.folder / "parley.log").read_text(errors="replace")
+        self.assertNotIn("canary", log)
+        self.assertNotIn("not-a-key", log)
 
     def test_a_provider_and_a_key_are_enough(self):
         made = self.check(self.caller.post("/api/models", {"provider": "deepseek",

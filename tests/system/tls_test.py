@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import threading
 import time
 
 import support
@@ -10,26 +11,35 @@ NGINX = """
 daemon off; user root; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 512; }}
 http {{
-  log_format calls "$connection $server_protocol $status";
+  log_format calls "$connection $server_protocol $status $ssl_session_reused";
   access_log {folder}/access.log calls;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  ssl_certificate_key {folder}/server.key;
+  proxy_http_version 1.1;
+  proxy_buffering off;
   server {{
     listen 127.0.0.1:{port} ssl http2;
     ssl_certificate {folder}/server.pem;
-    ssl_certificate_key {folder}/server.key;
-    location / {{
-      proxy_pass http://127.0.0.1:{mock};
-      proxy_http_version 1.1;
-      proxy_buffering off;
-    }}
+    location / {{ proxy_pass http://127.0.0.1:{mock}; }}
+  }}
+  server {{
+    listen 127.0.0.1:{expired} ssl http2;
+    ssl_certificate {folder}/expired.pem;
+    location / {{ proxy_pass http://127.0.0.1:{mock}; }}
+  }}
+  server {{  # closes after each answer
+    listen 127.0.0.1:{brief} ssl;
+    ssl_certificate {folder}/server.pem;
+    keepalive_timeout 0;
+    location / {{ proxy_pass http://127.0.0.1:{mock}; }}
   }}
 }}
 """
 
 
 def make_certificates(folder):
-    """ca.pem, and server.pem for 127.0.0.1 that it signed."""
+    """ca.pem, and server.pem and expired.pem for 127.0.0.1 that it signed."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -38,8 +48,9 @@ def make_certificates(folder):
             "-subj", "/CN=Parley test CA")
     openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=upstream")
     (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.pem")
+    for name, days in (("server", "2"), ("expired", "-1")):
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-days", days, "-extfile", "names", "-out", f"{name}.pem")
 
 
 class tls_front(support.process):
@@ -47,10 +58,11 @@ class tls_front(support.process):
 
     def __init__(self, folder, mock):
         self.folder = folder
-        self.port = support.free_port()
+        self.port, self.expired, self.brief = (support.free_port() for _ in range(3))
         make_certificates(folder)
         settings = folder / "nginx.conf"
-        settings.write_text(NGINX.format(folder=folder, port=self.port, mock=mock.port))
+        settings.write_text(NGINX.format(folder=folder, port=self.port, expired=self.expired,
+                                         brief=self.brief, mock=mock.port))
         super().__init__(["nginx", "-p", str(folder), "-c", str(settings)], folder / "front.log")
         until = time.monotonic() + support.READY_S_MAX
         while time.monotonic() < until and self.is_running():
@@ -62,7 +74,7 @@ class tls_front(support.process):
         raise AssertionError(f"nginx did not start:\n{self.output()}")
 
     def calls(self):
-        """(connection, protocol, status) of each call that is over."""
+        """(connection, protocol, status, "r" for a resumed TLS session) of each that is over."""
         text = (self.folder / "access.log").read_text()
         return [tuple(line.split()) for line in text.splitlines()]
 
@@ -79,8 +91,8 @@ class tls_test(support.system_test):
         self.admin = self.register("ada")
         self.authority = (self.folder / "ca.pem").read_text()
 
-    def add(self, model="mock-echo", host="127.0.0.1", **more):
-        made = self.add_model(self.admin, f"https://{host}:{self.front.port}/v1", model,
+    def add(self, model="mock-echo", host="127.0.0.1", port=None, **more):
+        made = self.add_model(self.admin, f"https://{host}:{port or self.front.port}/v1", model,
                               path="/api/models/system", **more)
         self.assertNotIn("BEGIN CERTIFICATE", str(made))
         self.assertEqual("caCertificates" in more, made["hasCaCertificates"])
@@ -100,6 +112,54 @@ class tls_test(support.system_test):
     def test_a_certificate_for_another_name_is_not_trusted(self):
         session = self.add(host="localhost", caCertificates=self.authority)
         self.check_untrusted(self.send(self.admin, session, "Hi"))
+
+    def test_a_certificate_that_has_expired_is_not_trusted(self):
+        session = self.add(port=self.front.expired, caCertificates=self.authority)
+        self.check_untrusted(self.send(self.admin, session, "Hi"))
+
+    def test_a_new_connection_resumes_the_tls_session(self):
+        session = self.add(port=self.front.brief, caCertificates=self.authority)
+        for _ in range(3):
+            view = self.send(self.admin, session, "Hi")
+            self.assertEqual("complete", view.done["status"], view.errors)
+        calls = self.front.calls()
+        self.assertEqual(3, len({connection for connection, *_ in calls}))
+        self.assertEqual([".", "r", "r"], [reused for *_, reused in calls])
+        # No way around the check: another model trusts others.
+        view = self.send(self.admin, self.add("mock-t3", port=self.front.brief), "Hi")
+        self.assertEqual(["upstream_tls"], [each["reason"] for each in view.errors])
+
+    def open_streams(self):
+        return support.client(self.mock.port).get("/stats").body["openStreams"]
+
+    def wait_for_streams(self, count):
+        begun = time.monotonic()
+        while self.open_streams() != count:
+            self.assertLess(time.monotonic() - begun, support.ANSWER_S_MAX)
+            time.sleep(0.005)
+        return time.monotonic() - begun
+
+    def test_a_stop_ends_one_stream_of_a_shared_connection(self):
+        talks = self.add("mock-t400-i10", caCertificates=self.authority)
+        views = []
+        talking = threading.Thread(
+            target=lambda: views.append(self.send(self.admin, talks, "Hi")))
+        talking.start()
+        self.wait_for_streams(1)
+        for model in ("mock-hang", "mock-t400-i20"):  # before the first byte, and amid the text
+            session = self.add(model, caCertificates=self.authority)
+            with self.admin.stream("/api/chat/stream",
+                                   {"sessionId": session, "content": "Hi"}) as events:
+                for event in events:
+                    if event.name == ("start" if model == "mock-hang" else "delta"):
+                        break
+                self.wait_for_streams(2)
+                self.check(self.admin.post("/api/chat/stop", {"sessionId": session}), 200, 202, 204)
+                self.assertLess(self.wait_for_streams(1), 1)
+                self.assertEqual("done", list(events)[-1].name)
+        talking.join(support.ANSWER_S_MAX)
+        self.assertEqual(["complete"], [view.done["status"] for view in views])
+        self.assertEqual(1, len({connection for connection, *_ in self.front.calls()}))
 
     def test_trust_is_per_model(self):
         trusting = self.add(caCertificates=self.authority)
@@ -121,8 +181,8 @@ class tls_test(support.system_test):
         self.assertEqual({"complete"}, {view.done["status"] for view in views})
         calls = self.front.calls()
         self.assertEqual(session_count, len(calls))
-        self.assertEqual({"HTTP/2.0"}, {protocol for _, protocol, _ in calls})
-        self.assertEqual(1, len({connection for connection, _, _ in calls}))
+        self.assertEqual({"HTTP/2.0"}, {protocol for _, protocol, *_ in calls})
+        self.assertEqual(1, len({connection for connection, *_ in calls}))
 
     def test_only_an_admin_brings_certificates(self):
         self.check(self.admin.patch("/api/settings/system", {"registration": "open"}), 200)

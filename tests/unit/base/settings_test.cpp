@@ -133,6 +133,14 @@ TEST_CASE("a value outside its bounds is named with them") {
     CHECK(faults_of({{"upstream-allow", bad}}).find("with a port") != std::string::npos);
   for (auto bad : {"*", "null", "https://a.example.org/", "ftp://a.example.org", "https://"})
     CHECK(faults_of({{"cors-origins", bad}}).find("web origins") != std::string::npos);
+  for (auto bad : {"proxy:3128", "http://proxy", "ftp://proxy:1", "http://a@proxy:1",
+                   "http://proxy:0", "http://:1", "http://proxy:1/x"})
+    CHECK(faults_of({{"upstream-proxy", bad}}).find("a proxy with its port") != std::string::npos);
+  for (auto good :
+       {"", "http://proxy.example:3128", "https://[fd00::1]:443", "socks5h://10.0.0.1:1"})
+    CHECK(load({{"upstream-proxy", good}}).upstream_proxy == good);
+  for (auto bad : {"a b", "*", "https://a"})
+    CHECK(faults_of({{"upstream-proxy-except", bad}}).find("hosts, as in") != std::string::npos);
 }
 
 TEST_CASE("faults of the file come with line and column, all at once") {

@@ -1,7 +1,18 @@
 #include "tests/unit/providers/upstream_world.hpp"
 
+#include <filesystem>
+
 using namespace parley;
 using namespace parley::test;
+
+namespace {
+
+size_t open_descriptors() {
+  std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
+
+}  // namespace
 
 TEST_CASE("an upstream that says nothing is given up", "[upstream]") {
   upstream_limits limits;
@@ -34,6 +45,33 @@ TEST_CASE("an upstream that says nothing is given up", "[upstream]") {
     upstream_world w{limits};
     CHECK(w.run(request_to(server.url())).reason() == "upstream_timeout");
   }
+}
+
+TEST_CASE("a thousand calls that hang are all freed in time, descriptors too", "[upstream]") {
+  upstream_limits limits;
+  limits.first_byte_ms = limits.idle_ms = 1'500;
+  auto is_begun = GENERATE(false, true);  // silent at once, or amid the reply
+  scripted_upstream server{[&](const std::string&) {
+    if (!is_begun) return script{hang()};
+    return script{send_bytes(stream_head()), send_bytes(stream_chunk("data: a\n\n")), hang()};
+  }};
+  upstream_world w{limits};
+  auto descriptors = open_descriptors();
+  std::vector<upstream_call_id> ids;
+  for (int i = 0; i < 1'000; ++i) ids.push_back(w.start(request_to(server.url())));
+  while (server.counts().requests < ids.size()) std::this_thread::sleep_for(1ms);
+  // Each has had its request's time before now: none may need more than its limit and a second.
+  auto asked = std::chrono::steady_clock::now();
+  for (auto id : ids) {
+    auto call = w.wait_for_end(id);
+    CHECK(call.reason() == "upstream_timeout");
+    CHECK(call.ends == 1);
+    CHECK(call.bytes.empty() != is_begun);
+  }
+  CHECK(std::chrono::steady_clock::now() - asked < 2'500ms);
+  CHECK(w.running() == 0);
+  CHECK(server.wait_for_no_connection());
+  CHECK(open_descriptors() == descriptors);
 }
 
 TEST_CASE("a slow upstream is not cut while it goes on", "[upstream]") {

@@ -181,6 +181,19 @@ TEST_CASE("statuses, redirects and Retry-After reach the owner untouched", "[ups
   CHECK(server.counts().requests == 2);
 }
 
+TEST_CASE("a response that was compressed unasked is not unpacked", "[upstream]") {
+  // What a bomb of a gigabyte would begin with: its size on the wire is its size here.
+  std::string packed{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 10};
+  scripted_upstream server{[&](const std::string&) {
+    return script{
+        send_bytes(whole_response(200, "text/event-stream", packed, "Content-Encoding: gzip\r\n"))};
+  }};
+  upstream_world w;
+  auto call = w.run(request_to(server.url()));
+  CHECK_FALSE(call.end->fault);
+  CHECK(call.bytes == packed);
+}
+
 TEST_CASE("Retry-After is seconds or a date", "[upstream]") {
   CHECK(parse_retry_after("0", 0) == 0);
   CHECK(parse_retry_after("120", 0) == 120);
