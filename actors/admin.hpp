@@ -13,8 +13,10 @@ struct login_methods {
   parley::registration registration = parley::registration::closed;
   bool needs_setup = false;    ///< no account exists yet
   bool needs_password = true;  ///< false: mode `single`, and its account has none
+  std::optional<std::string> banner{};
+  std::optional<std::string> maintenance{};
 };
-PARLEY_INSPECT(login_methods, registration, needs_setup, needs_password)
+PARLEY_INSPECT(login_methods, registration, needs_setup, needs_password, banner, maintenance)
 
 /// Makes an account and its first login. The first account becomes ADMIN; beyond loopback it needs
 /// the setup code printed at start.
@@ -23,8 +25,9 @@ struct register_user {
   secret_text password;
   secret_text setup_code;
   client from;
+  secret_text invite_code{};
 };
-PARLEY_INSPECT(register_user, account, password, setup_code, from)
+PARLEY_INSPECT(register_user, account, password, setup_code, from, invite_code)
 
 /// Makes an account without a login. EDGE has had the caller admitted, here and below.
 struct make_user {
@@ -33,14 +36,27 @@ struct make_user {
   parley::role role = parley::role::user;
   bool must_change_password = false;
   std::optional<owned_key> key;
+  caller by{};
 };
-PARLEY_INSPECT(make_user, account, password, role, must_change_password, key)
+PARLEY_INSPECT(make_user, account, password, role, must_change_password, key, by)
+
+/// Makes an account without a password: a one-time code is answered, to be handed over.
+struct enrol_user {
+  patch_of<user> account;
+  parley::role role = parley::role::user;
+  std::optional<owned_key> key;
+  caller by;
+};
+PARLEY_INSPECT(enrol_user, account, role, key, by)
 
 struct list_users {
   page_request page;
   std::string search;
+  std::optional<parley::role> role{};
+  std::optional<user_status> status{};
+  user_order order = user_order::username;
 };
-PARLEY_INSPECT(list_users, page, search)
+PARLEY_INSPECT(list_users, page, search, role, status, order)
 
 struct get_user {
   user_id id;
@@ -60,10 +76,46 @@ struct reset_password {
 };
 PARLEY_INSPECT(reset_password, id, wanted)
 
+struct issue_reset_code {
+  user_id id;
+  caller by;
+};
+PARLEY_INSPECT(issue_reset_code, id, by)
+
 struct drop_user {
   user_id id;
+  caller by{};
 };
-PARLEY_INSPECT(drop_user, id)
+PARLEY_INSPECT(drop_user, id, by)
+
+struct list_invitations {
+  page_request page;
+};
+PARLEY_INSPECT(list_invitations, page)
+
+struct add_invitation {
+  new_invitation_body wanted;
+  caller by;
+};
+PARLEY_INSPECT(add_invitation, wanted, by)
+
+struct made_invitation {
+  invitation made;
+  secret_text code;
+};
+PARLEY_INSPECT(made_invitation, made, code)
+
+struct drop_invitation {
+  invitation_id id;
+  caller by;
+};
+PARLEY_INSPECT(drop_invitation, id, by)
+
+struct list_audit {
+  page_request page;
+  audit_filter filter;
+};
+PARLEY_INSPECT(list_audit, page, filter)
 
 struct get_system {};
 PARLEY_INSPECT(get_system)
@@ -71,27 +123,37 @@ PARLEY_INSPECT(get_system)
 struct change_system {
   patch_of<system_settings> patch;
   int64_t if_version = 0;
+  caller by{};
 };
-PARLEY_INSPECT(change_system, patch, if_version)
+PARLEY_INSPECT(change_system, patch, if_version, by)
 
 struct add_system_model {
   patch_of<model_config> patch;
   std::optional<owned_key> key;
+  caller by{};
 };
-PARLEY_INSPECT(add_system_model, patch, key)
+PARLEY_INSPECT(add_system_model, patch, key, by)
+
+/// As draft_model.
+struct draft_system_model {
+  patch_of<model_config> patch;
+};
+PARLEY_INSPECT(draft_system_model, patch)
 
 struct change_system_model {
   model_id id;
   patch_of<model_config> patch;
   int64_t if_version = 0;
+  caller by{};
 };
-PARLEY_INSPECT(change_system_model, id, patch, if_version)
+PARLEY_INSPECT(change_system_model, id, patch, if_version, by)
 
 struct drop_system_model {
   model_id id;
   int64_t if_version = 0;
+  caller by{};
 };
-PARLEY_INSPECT(drop_system_model, id, if_version)
+PARLEY_INSPECT(drop_system_model, id, if_version, by)
 
 struct get_quotas {};
 PARLEY_INSPECT(get_quotas)
@@ -137,6 +199,14 @@ using admin_actor = caf::typed_actor<
     ask<get_quotas, quota_settings>,         //
     ask<change_quotas, quota_settings>,      //
     ask<list_all_usage, usage_report>,       // READER answers
-    tell<meet_directory>>;                   // from app/node
+    ask<enrol_user, reset_ticket>,           // an account with a code in place of a password
+    ask<issue_reset_code, reset_ticket>,     // USER answers
+    ask<add_invitation, made_invitation>,    //
+    ask<drop_invitation, done>,              //
+    ask<list_audit, page_of<audit_entry>>,   // READER answers
+    ask<draft_system_model, model_config>,   // not stored
+    // READER answers
+    ask<list_invitations, page_of<invitation>>,
+    tell<meet_directory>>;  // from app/node
 
 }  // namespace parley

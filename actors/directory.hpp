@@ -24,6 +24,15 @@ struct log_in_by_name {
 };
 PARLEY_INSPECT(log_in_by_name, username, password, from)
 
+/// A new password for a one-time code, then a login. Limited like log_in_by_name.
+struct reset_by_name {
+  std::string username;
+  secret_text code;
+  secret_text next;
+  client from;
+};
+PARLEY_INSPECT(reset_by_name, username, code, next, from)
+
 /// Log in without a name or password: mode `single`, and its one account has no password.
 struct log_in_alone {
   client from;
@@ -42,6 +51,7 @@ using directory_actor = caf::typed_actor<
     ask<locate, located>,               // start the USER if need be
     ask<log_in_by_name, login_ticket>,  // USER answers; failures are counted here
     ask<log_in_alone, login_ticket>,    // USER answers
+    ask<reset_by_name, login_ticket>,   // USER answers
     tell<user_idle>,                    // from USER
     tell<awake_check>>;                 // from itself
 

@@ -32,19 +32,21 @@ struct caller {
   int64_t version = 0;
   role needs = role::user;
   std::string request_id;
+  std::string address{};
   std::string key_hash{};  ///< SHA-256 of the API key; empty: a login
   std::optional<key_scope> scope{};
 
   bool is_key() const { return !key_hash.empty(); }
 };
-PARLEY_INSPECT(caller, user, login, version, needs, request_id, key_hash, scope)
+PARLEY_INSPECT(caller, user, login, version, needs, request_id, address, key_hash, scope)
 
 /// Where a request came from.
 struct client {
   std::string address;
   std::string user_agent;
+  std::string request_id{};
 };
-PARLEY_INSPECT(client, address, user_agent)
+PARLEY_INSPECT(client, address, user_agent, request_id)
 
 /// One page of a list. `cursor` is what the last page gave, empty for the first.
 struct page_request {
@@ -190,6 +192,33 @@ auto handle_moving(Self* self) {
       hook(self->name(), typeid(M));
     return self->state.on(std::move(message));
   };
+}
+
+namespace detail {
+
+template <class Row>
+struct message_of_row;
+template <class M, class Answer>
+struct message_of_row<caf::typed_mpi<caf::detail::type_list<M>, Answer>> {
+  using type = M;
+};
+
+template <class Table>
+struct table_handlers;
+template <class... Rows>
+struct table_handlers<caf::typed_actor<Rows...>> {
+  template <class Self>
+  static typename caf::typed_actor<Rows...>::behavior_type make(Self* self) {
+    return {handle<typename message_of_row<Rows>::type>(self)...};
+  }
+};
+
+}  // namespace detail
+
+/// The behaviour of an actor that forwards every row of its table to `state.on`.
+template <class Table, class Self>
+typename Table::behavior_type handle_table(Self* self) {
+  return detail::table_handlers<Table>::make(self);
 }
 
 /// Registers every message type of all tables, for errors' texts and for other nodes.

@@ -10,9 +10,11 @@ namespace parley {
 /// sink that ends cancels its calls.
 using provider_actor = caf::typed_actor<
     // message          what it does
-    tell<complete>,         // start a call; its sink hears of it
-    tell<cancel_call>,      // close its socket at once
-    ask<embed, embedded>,   // texts to vectors
+    tell<complete>,        // start a call; its sink hears of it
+    tell<cancel_call>,     // close its socket at once
+    ask<embed, embedded>,  // texts to vectors
+    // does it answer, what else is there, how are the channels?
+    ask<try_model, model_trial>, ask<list_offers, offer_list>, ask<read_channels, channel_reports>,
     tell<channel_changed>,  // from another PROVIDER
     tell<meet_providers>,   // from app/node: the others
     tell<fail_calls>>;      // from app/node: the node stops

@@ -144,6 +144,61 @@ struct embedded {
 };
 PARLEY_INSPECT(embedded, vectors, prompt_tokens, source)
 
+/// One tiny call, which ends with the first token.
+struct try_model {
+  model_config model;
+};
+PARLEY_INSPECT(try_model, model)
+
+struct model_trial {
+  int64_t first_token_ms = 0;
+};
+PARLEY_INSPECT(model_trial, first_token_ms)
+
+/// The list of models at a model's address, with its key.
+struct list_offers {
+  model_config model;
+};
+PARLEY_INSPECT(list_offers, model)
+
+/// Numbers are 0 where the provider does not say.
+struct model_offer {
+  std::string id;
+  std::string name;
+  int64_t context_window = 0;
+  int64_t max_tokens = 0;
+};
+PARLEY_INSPECT(model_offer, id, name, context_window, max_tokens)
+
+struct offer_list {
+  std::vector<model_offer> items;
+};
+PARLEY_INSPECT(offer_list, items)
+
+/// How the channels are that PROVIDER has called since it began, or heard of.
+struct read_channels {};
+PARLEY_INSPECT(read_channels)
+
+enum class channel_condition : uint8_t { well = 1, resting, open, half_open };
+constexpr std::array<std::string_view, 4> names_of(channel_condition) {
+  return {"well", "resting", "open", "half_open"};
+}
+
+struct channel_report {
+  model_id model;
+  std::string channel;  ///< empty: the model's own base URL
+  std::string origin;
+  channel_condition condition = channel_condition::well;
+  std::optional<int64_t> first_token_ms;
+  int64_t rest_ms = 0;
+};
+PARLEY_INSPECT(channel_report, model, channel, origin, condition, first_token_ms, rest_ms)
+
+struct channel_reports {
+  std::vector<channel_report> items;
+};
+PARLEY_INSPECT(channel_reports, items)
+
 /// A channel of a model failed, or answers again, at the PROVIDER of another I/O thread.
 struct channel_changed {
   model_id model;

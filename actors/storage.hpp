@@ -22,6 +22,7 @@ using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_lost>>;
 /// A READER actor: read-only queries, owner in every WHERE. Several, detached, behind one handle.
 using reader_actor = caf::typed_actor<
     // message            answer             what it reads
+    ask<page_invitations, page_of<invitation>>,
     ask<find_username, found_user>,            // name -> id, without regard to ASCII case
     ask<load_user, user_state_loaded>,         // all of a USER actor's state
     ask<find_spent_token, spent_token>,        // a refresh token used twice?
@@ -34,6 +35,9 @@ using reader_actor = caf::typed_actor<
     ask<page_messages, page_of<message>>,      // a tree or a path
     ask<read_message, message>,                // one
     ask<find_key, known_key>,                  // was this Idempotency-Key used?
+    ask<find_invitation, found_invitation>,    // by the hash of its code
+    ask<page_audit, page_of<audit_entry>>,     // for ADMIN
+    ask<check_audit, audit_check>,             // does the chain hold?
     ask<load_calibrations, calibration_list>,  // all of COUNTER's state
     ask<sum_windows, window_sums>,             // what USER counts quotas from
     ask<read_usage, usage_report>>;            // summed up for a report

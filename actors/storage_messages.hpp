@@ -89,9 +89,12 @@ PARLEY_INSPECT(spent_token, login, spent_at)
 
 struct list_accounts {
   page_request page;
-  std::string search;  ///< part of the username, empty for all
+  std::string search;  ///< part of user name, shown name or email; empty for all
+  std::optional<parley::role> role{};
+  std::optional<user_status> status{};
+  user_order order = user_order::username;
 };
-PARLEY_INSPECT(list_accounts, page, search)
+PARLEY_INSPECT(list_accounts, page, search, role, status, order)
 
 struct load_system {};
 PARLEY_INSPECT(load_system)
@@ -103,6 +106,47 @@ struct system_loaded {
   quota_settings quotas{};
 };
 PARLEY_INSPECT(system_loaded, settings, models, user_count, quotas)
+
+/// The invitation of a code, by its hash.
+struct find_invitation {
+  std::string code_hash;
+};
+PARLEY_INSPECT(find_invitation, code_hash)
+
+struct found_invitation {
+  std::optional<invitation> known;
+};
+PARLEY_INSPECT(found_invitation, known)
+
+/// The latest first.
+struct page_invitations {
+  page_request page;
+};
+PARLEY_INSPECT(page_invitations, page)
+
+/// The audit log, by place.
+struct page_audit {
+  page_request page;
+  audit_filter filter;
+};
+PARLEY_INSPECT(page_audit, page, filter)
+
+/// Follows the chain from a place whose hash is known; at the beginning both are none.
+struct check_audit {
+  int64_t after = 0;
+  std::string hash;
+  int64_t rows_max = 10'000;
+};
+PARLEY_INSPECT(check_audit, after, hash, rows_max)
+
+struct audit_check {
+  int64_t rows = 0;               ///< that hold
+  int64_t last = 0;               ///< the place of the last one, and its hash
+  std::string hash;               ///< which to write down proves that nothing was cut off later
+  std::optional<int64_t> broken;  ///< the first place where the chain does not hold
+  bool has_more = false;
+};
+PARLEY_INSPECT(audit_check, rows, last, hash, broken, has_more)
 
 /// A session with the headers of all its messages. Foreign = absent = errc::not_found.
 struct load_session {

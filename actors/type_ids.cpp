@@ -276,6 +276,41 @@ void add(caf::actor_system_config& config, const char* name) {
   X(erase_user)                 \
   X(create_login)               \
   X(rotate_login)               \
+  X(audit_entry)                \
+  X(audit_filter)               \
+  X(invitation)                 \
+  X(new_invitation_body)        \
+  X(append_audit)               \
+  X(change_invitation)          \
+  X(find_invitation)            \
+  X(found_invitation)           \
+  X(page_invitations)           \
+  X(page_audit)                 \
+  X(check_audit)                \
+  X(audit_check)                \
+  X(try_model)                  \
+  X(model_trial)                \
+  X(list_offers)                \
+  X(model_offer)                \
+  X(offer_list)                 \
+  X(read_channels)              \
+  X(channel_report)             \
+  X(channel_reports)            \
+  X(model_viewer)               \
+  X(make_reset_code)            \
+  X(reset_ticket)               \
+  X(redeem_code)                \
+  X(draft_model)                \
+  X(get_tried_model)            \
+  X(reset_by_name)              \
+  X(enrol_user)                 \
+  X(issue_reset_code)           \
+  X(list_invitations)           \
+  X(add_invitation)             \
+  X(made_invitation)            \
+  X(drop_invitation)            \
+  X(list_audit)                 \
+  X(draft_system_model)         \
   X(erase_logins)               \
   X(put_user_settings)          \
   X(put_system_settings)        \
@@ -297,6 +332,8 @@ void add_message_types(caf::actor_system_config& config) {
   add<page_of<user>>(config, "page_of<user>");
   add<page_of<session>>(config, "page_of<session>");
   add<page_of<message>>(config, "page_of<message>");
+  add<page_of<invitation>>(config, "page_of<invitation>");
+  add<page_of<audit_entry>>(config, "page_of<audit_entry>");
 }
 
 }  // namespace parley

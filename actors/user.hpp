@@ -31,11 +31,15 @@ using user_actor = caf::typed_actor<
     ask<leave, done>,                      // remove the account
     ask<alter_account, user>,              // from ADMIN: role, status
     ask<set_password, user>,               // from ADMIN
+    ask<make_reset_code, reset_ticket>,    // from ADMIN
+    ask<redeem_code, login_ticket>,        // from DIRECTORY
     ask<remove_account, done>,             // from ADMIN
     ask<get_settings, user_settings>,      //
     ask<change_settings, user_settings>,   //
     ask<list_models, model_list>,          // personal and system
     ask<get_model, model_config>,          //
+    ask<draft_model, model_config>,        // not stored
+    ask<get_tried_model, model_config>,    // also one that is disabled
     ask<add_model, model_config>,          // personal
     ask<change_model, model_config>,       // a new origin without a new key clears the key
     ask<drop_model, done>,                 //

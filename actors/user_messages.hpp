@@ -94,19 +94,47 @@ PARLEY_INSPECT(leave, who)
 struct alter_account {
   std::optional<parley::role> role;
   std::optional<user_status> status;
+  std::optional<json_text> labels{};
+  int64_t if_version = 0;
+  caller by{};
 };
-PARLEY_INSPECT(alter_account, role, status)
+PARLEY_INSPECT(alter_account, role, status, labels, if_version, by)
 
 /// From ADMIN: another password, whatever the present one is. Ends all logins.
 struct set_password {
   secret_text password;
   bool must_change = false;  ///< before anything else is allowed
+  caller by{};
 };
-PARLEY_INSPECT(set_password, password, must_change)
+PARLEY_INSPECT(set_password, password, must_change, by)
+
+/// From ADMIN: a one-time code for a new password. The present one holds until it is used.
+struct make_reset_code {
+  caller by;
+};
+PARLEY_INSPECT(make_reset_code, by)
+
+/// An account with a code to hand over; without one if it was made by an earlier request.
+struct reset_ticket {
+  user account;
+  secret_text code;
+  instant expires_at;
+};
+PARLEY_INSPECT(reset_ticket, account, code, expires_at)
+
+/// From DIRECTORY: sets the password if the code is right, ends all logins and opens a new one.
+struct redeem_code {
+  secret_text code;
+  secret_text next;
+  client from;
+};
+PARLEY_INSPECT(redeem_code, code, next, from)
 
 /// From ADMIN.
-struct remove_account {};
-PARLEY_INSPECT(remove_account)
+struct remove_account {
+  caller by{};
+};
+PARLEY_INSPECT(remove_account, by)
 
 struct get_settings {
   caller who;
@@ -134,6 +162,22 @@ struct get_model {
   model_id id;
 };
 PARLEY_INSPECT(get_model, who, id)
+
+/// A model that is not stored: to be tried, or asked what else is there. With `needs_model` false
+/// its name and the upstream's id may be missing.
+struct draft_model {
+  caller who;
+  patch_of<model_config> patch;
+  bool needs_model = true;
+};
+PARLEY_INSPECT(draft_model, who, patch, needs_model)
+
+/// One to be tried: the caller's own, or with the role ADMIN any of the system's.
+struct get_tried_model {
+  caller who;
+  model_id id;
+};
+PARLEY_INSPECT(get_tried_model, who, id)
 
 /// A personal model. Its address was checked by the edge, its key is sealed here.
 struct add_model {
@@ -268,8 +312,9 @@ struct post_message {
   caller who;
   std::optional<session_id> session;
   start_turn turn;
+  bool temporary = false;  ///< a new session stays in memory
 };
-PARLEY_INSPECT(post_message, who, session, turn)
+PARLEY_INSPECT(post_message, who, session, turn, temporary)
 
 /// Follow or resume a reply of this user.
 struct join_reply {
@@ -410,9 +455,11 @@ struct find_system_model {
   /// For a summary or a title: the model that the system has for it, errc::not_found if none is
   /// set.
   model_purpose purpose = model_purpose::turn;
+  /// For a turn: only what is open to them; none sees all.
+  std::optional<model_viewer> viewer{};
   std::string name{};  ///< for a turn: by its name in place of an id
 };
-PARLEY_INSPECT(find_system_model, id, purpose, name)
+PARLEY_INSPECT(find_system_model, id, purpose, viewer, name)
 
 struct list_system_models {};
 PARLEY_INSPECT(list_system_models)

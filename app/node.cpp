@@ -11,10 +11,12 @@
 #include "actors/impl/hasher_actor.hpp"
 #include "actors/impl/session_actor.hpp"
 #include "actors/impl/supervisor.hpp"
+#include "actors/impl/temporary_store.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "app/blocking_ask.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
+#include "app/storage_refusal.hpp"
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
 #include "base/secrets_file.hpp"
@@ -50,38 +52,6 @@ struct io_thread {
   edge_actor edge;
 };
 
-expected<void> wait_for_end(caf::actor_system& system, std::vector<caf::actor> actors) {
-  caf::scoped_actor self{system};
-  for (auto& each : actors) {
-    self->monitor(each);
-    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
-  }
-  auto left = actors.size();
-  actors.clear();
-  bool is_late = false;
-  while (left > 0 && !is_late)
-    self->receive([&](const caf::down_msg&) { --left; },
-                  caf::after(10s) >> [&] { is_late = true; });
-  if (is_late) return make_error(errc::timeout);
-  return {};
-}
-
-// What new turns are refused with while the database takes nothing.
-error refusal_of(const storage::storage_health& health) {
-  auto code = health.failing.load();
-  if (code == 0) return {};
-  error_detail detail;
-  detail.retry_after_s = 1;
-  if (static_cast<errc>(code) == errc::storage_full) {
-    detail.reason = "storage_full";
-    return make_error(errc::storage_full, "The server's disk is full; nothing can be stored.",
-                      std::move(detail));
-  }
-  detail.reason = "storage_failed";
-  return make_error(errc::unavailable, "The server's database takes nothing now.",
-                    std::move(detail));
-}
-
 template <class Handle>
 caf::actor plain(const Handle& handle) {
   return caf::actor_cast<caf::actor>(handle);
@@ -110,6 +80,7 @@ struct node::parts {
   std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
   std::shared_ptr<storage::database> files;
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
+  std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   caf_config config;
   std::unique_ptr<caf::actor_system> system;
   std::vector<std::unique_ptr<io_thread>> io;
@@ -127,7 +98,7 @@ struct node::parts {
   expected<void> check_single();
   void start_storage();
   void start_accounts();
-  session_factory make_session_factory();
+  session_parts parts_of_session() const;
   std::shared_ptr<const user_parts> make_user_parts();
   expected<void> start_io();
   expected<void> start_edge(io_thread& thread);
@@ -216,7 +187,7 @@ model_tools node::parts::tools() {
   return made;
 }
 
-session_factory node::parts::make_session_factory() {
+session_parts node::parts::parts_of_session() const {
   session_parts each;
   each.storage = storage;
   each.reader = reader;
@@ -231,15 +202,7 @@ session_factory node::parts::make_session_factory() {
   each.limits.checkpoint_bytes = static_cast<int64_t>(values.checkpoint_bytes);
   each.limits.idle_max = values.session_idle_max_s;
   each.limits.reply_keep = values.reply_keep_s;
-  return [this, each](session_parent_actor parent, user_id owner, session_id id,
-                      std::optional<session> fresh) {
-    auto made = each;
-    made.parent = std::move(parent);
-    made.owner = owner;
-    made.id = id;
-    made.fresh = std::move(fresh);
-    return spawn_session(*system, std::move(made));
-  };
+  return each;
 }
 
 std::shared_ptr<const user_parts> node::parts::make_user_parts() {
@@ -249,9 +212,26 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->hasher = hasher;
   shared->counting = counting;
   shared->system_models = caf::actor_cast<system_models_actor>(admin);
-  shared->start_session = make_session_factory();
   shared->start_call = [this](call_place place) {
     return spawn_call(*system, std::move(place), *counter);
+  };
+  shared->live = live;
+  shared->start_session = [this, each = parts_of_session()](session_parent_actor parent,
+                                                            user_id owner, session_id id,
+                                                            std::optional<session> fresh) {
+    auto made = each;
+    made.parent = std::move(parent);
+    made.owner = owner;
+    made.id = id;
+    made.fresh = std::move(fresh);
+    return spawn_session(*system, std::move(made));
+  };
+  auto fleeting = parts_of_session();
+  fleeting.limits.idle_max = values.temporary_idle_max_s;
+  shared->start_temporary = [this, fleeting](session_parent_actor parent, session fresh) {
+    auto made = fleeting;
+    made.parent = std::move(parent);
+    return start_temporary(*system, std::move(made), std::move(fresh), values.temporary_bytes_max);
   };
   shared->storage_fault = [health = health] { return refusal_of(*health); };
   shared->models = tools();
@@ -263,6 +243,7 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   limits.keys_max = values.api_keys_per_user_max;
   limits.sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
   limits.streams_max = static_cast<int>(values.streams_per_user_max);
+  limits.temporary_max = values.temporary_sessions_max;
   limits.access_token_life = values.access_token_s;
   limits.refresh_token_life = values.refresh_token_days;
   limits.idle_max = values.user_idle_max_s;
@@ -290,6 +271,7 @@ void node::parts::start_accounts() {
   administration.hasher = hasher;
   administration.models = tools();
   administration.quotas = quotas;
+  administration.live = live;
   administration.setup_code = setup_code;
   administration.registration = values.registration;
   administration.is_single = values.mode == operating_mode::single;
@@ -301,6 +283,7 @@ void node::parts::start_accounts() {
   });
 
   directory_parts finding;
+  finding.storage = storage;
   finding.reader = reader;
   finding.hasher = hasher;
   finding.start_user = [this, shared = make_user_parts()](user_place place) {
@@ -396,7 +379,7 @@ void node::parts::stop_actors() {
     each->edge = edge_actor{};
     each->provider = provider_actor{};
   }
-  auto ended = wait_for_end(*system, std::move(edges));
+  auto ended = end_and_wait(*system, std::move(edges));
   {
     std::lock_guard guard{directory_mutex};
     known_directory = directory_actor{};
@@ -406,7 +389,7 @@ void node::parts::stop_actors() {
   std::vector<caf::actor> accounts;
   for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {}))})
     if (each) accounts.push_back(each);
-  if (ended) ended = wait_for_end(*system, std::move(accounts));
+  if (ended) ended = end_and_wait(*system, std::move(accounts));
   // COUNTER, HASHER, READER and STORAGE, each with its keeper, and the threads they run.
   auto rest = 4 * 2 + 1 + values.hashing_threads + values.readers;
   for (int rounds = 0; rounds < 300 && system->registry().running() > rest; ++rounds)
@@ -415,8 +398,8 @@ void node::parts::stop_actors() {
   for (auto& each : {plain(std::exchange(hasher, {})), plain(std::exchange(counting, {})),
                      plain(std::exchange(reader, {}))})
     if (each) singletons.push_back(each);
-  if (ended) ended = wait_for_end(*system, std::move(singletons));
-  if (storage && ended) ended = wait_for_end(*system, {plain(std::exchange(storage, {}))});
+  if (ended) ended = end_and_wait(*system, std::move(singletons));
+  if (storage && ended) ended = end_and_wait(*system, {plain(std::exchange(storage, {}))});
   storage = storage_actor{};
   if (!ended) {
     log_error("node.stop_is_stuck", {{"error", ended.error()}});

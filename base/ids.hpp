@@ -55,6 +55,7 @@ using session_id = basic_id<struct session_tag>;
 using message_id = basic_id<struct message_tag>;
 using folder_id = basic_id<struct folder_tag>;
 using api_key_id = basic_id<struct api_key_tag>;
+using invitation_id = basic_id<struct invitation_tag>;
 
 }  // namespace parley
 

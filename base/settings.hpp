@@ -24,8 +24,9 @@ namespace parley {
 
 enum class operating_profile : uint8_t { development, production };
 enum class operating_mode : uint8_t { multi, single };
-/// automatic: what ADMIN has set, `closed` if nothing. The first account can always be made.
-enum class registration_rule : uint8_t { automatic, open, closed };
+/// automatic: what ADMIN has set, `closed` if nothing; invite: with the code of an invitation. The
+/// first account can always be made.
+enum class registration_rule : uint8_t { automatic, open, closed, invite };
 enum class proxy_reach : uint8_t { admins, everyone };
 
 inline namespace size_literals {

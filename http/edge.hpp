@@ -47,6 +47,9 @@ class edge : public exchange_sink {
   /// Asks any actor; `render` makes the answer of its result.
   template <class R, class Handle, class M, class Render>
   void ask_actor(const exchange& x, const Handle& whom, M message, Render render);
+  /// The same, and `refuse` makes the answer of an error.
+  template <class R, class Handle, class M, class Render, class Refuse>
+  void ask_actor_or(const exchange& x, const Handle& whom, M message, Render render, Refuse refuse);
   /// Asks the caller's USER actor, which is found and started first. Tried again once if it has
   /// just gone to sleep.
   template <class R, class M, class Render>
@@ -164,10 +167,33 @@ void edge::ask_actor(const exchange& x, const Handle& whom, M message, Render re
   self_->request(whom, caf::infinite, std::move(message))
       .then(
           [this, key = x.key(), render](const R& result) {
-            if (auto* open = find(key)) answer_now(*open, render(result));
+            auto* open = find(key);
+            if (open == nullptr) return;
+            if constexpr (std::is_void_v<decltype(render(result))>)
+              render(result);
+            else
+              answer_now(*open, render(result));
           },
           [this, key = x.key()](const error& cause) {
             if (auto* open = find(key)) fail(*open, cause);
+          });
+}
+
+template <class R, class Handle, class M, class Render, class Refuse>
+void edge::ask_actor_or(const exchange& x, const Handle& whom, M message, Render render,
+                        Refuse refuse) {
+  self_->request(whom, caf::infinite, std::move(message))
+      .then(
+          [key = x.key(), this, render](const R& result) {
+            auto* open = find(key);
+            if (open == nullptr) return;
+            if constexpr (std::is_void_v<decltype(render(result))>)
+              render(result);
+            else
+              answer_now(*open, render(result));
+          },
+          [this, key = x.key(), refuse](const error& cause) {
+            if (auto* open = find(key)) refuse(*open, cause);
           });
 }
 

@@ -254,13 +254,14 @@ expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
              0,
              needs,
              x.request_id,
+             x.address,
              hash,
              scope_of(need_of(row.verb, row.pattern))};
     return {};
   }
   TRY(auto claims, parts_.signer->verify(*credential, parts_.clock->now()));
   x.role = claims.role;
-  x.who = {claims.user, claims.login, claims.version, needs, x.request_id};
+  x.who = {claims.user, claims.login, claims.version, needs, x.request_id, x.address};
   if (row.min_role == caller_role::admin && claims.role != name_of(role::admin))
     return make_error(errc::forbidden);
   return {};

@@ -29,6 +29,8 @@ void edge::open_feed(exchange& x, const events_joined& joined) {
   x.feed = std::make_unique<live_feed>();
   x.feed->holder = caf::actor_cast<user_actor>(self_->current_sender());
   x.feed->last_write = loop_->now();
+  x.feed->listed =
+      status().streams.add({x.who.user, stream_kind::events, {}, {}, clock().now(), x.address});
   ++streams_;
   if (!begin_events(x)) return;
   on(event_slice{x.key(), joined.events, {}});

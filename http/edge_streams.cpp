@@ -32,6 +32,8 @@ void edge::open_reply(exchange& x, const reply_ticket& ticket) {
   x.stream->message = ticket.message;
   x.stream->session = ticket.session;
   x.stream->last_write = loop_->now();
+  x.stream->listed = status().streams.add(
+      {x.who.user, stream_kind::reply, ticket.session, ticket.message, clock().now(), x.address});
   ++streams_;
   self_->monitor(ticket.holder);
   if (x.form == reply_form::events) x.stream->has_begun = begin_events(x);

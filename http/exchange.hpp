@@ -8,6 +8,7 @@
 #include "http/engine.hpp"
 #include "http/limits.hpp"
 #include "http/reactor.hpp"
+#include "http/stream_board.hpp"
 #include "http/v1_reply.hpp"
 
 namespace parley::http {
@@ -34,12 +35,14 @@ struct open_stream {
   int64_t spent = 0;       ///< bytes of text to be granted again
   bool has_begun = false;  ///< the head is written
   bool is_over = false;    ///< the last event is in `pending` or written
+  std::unique_ptr<stream_board::listing> listed;
   std::chrono::steady_clock::time_point last_write{};
 };
 
 /// Live changes on their way to this client.
 struct live_feed {
   user_actor holder;
+  std::unique_ptr<stream_board::listing> listed;
   std::string pending;
   bool is_over = false;
   std::chrono::steady_clock::time_point last_write{};
@@ -87,7 +90,7 @@ struct exchange {
   error_shape shape = error_shape::own;  ///< of its errors
 
   exchange_key key() const { return key_of(ref); }
-  client from() const { return {address, user_agent}; }
+  client from() const { return {address, user_agent, request_id}; }
 };
 
 /// A path parameter that is an id; errc::not_found otherwise: no object can have that name.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "http/stream_board.hpp"
 
 namespace parley::http {
 
@@ -24,6 +25,8 @@ struct node_status {
   std::function<void()> refresh_metrics;
   /// Of the page at /docs. Written before the first edge starts.
   page_script reading_script;
+  /// Who has a stream open, on whichever edge.
+  stream_board streams;
 };
 
 }  // namespace parley::http

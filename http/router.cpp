@@ -89,6 +89,22 @@ std::vector<route> make_v1_routes(const row_maker& make) {
   };
 }
 
+std::vector<route> make_admin_routes(const row_maker& make) {
+  using namespace routes;
+  return {
+      make.json(method::post, "/api/auth/reset", anyone, rate_class::login, reset_password),
+      make.write(method::post, "/api/users/{id}/reset-password", admin, post_reset_code),
+      read("/api/users/invitations", admin, get_invitations),
+      make.write(method::post, "/api/users/invitations", admin, post_invitation),
+      erase("/api/users/invitations/{id}", admin, delete_invitation),
+      make.write(method::post, "/api/models/{id}/test", member, test_model),
+      make.json(method::post, "/api/models/discover", member, rate_class::write, discover_models),
+      read("/api/admin/audit", admin, get_audit),
+      read("/api/admin/streams", admin, get_streams),
+      read("/api/admin/channels", admin, get_channels),
+  };
+}
+
 }  // namespace
 
 std::vector<route> make_routes(const settings& values) {
@@ -148,6 +164,7 @@ std::vector<route> make_routes(const settings& values) {
   };
   for (auto& row : make_chat_routes(make)) table.push_back(std::move(row));
   for (auto& row : make_v1_routes(make)) table.push_back(std::move(row));
+  for (auto& row : make_admin_routes(make)) table.push_back(std::move(row));
   return table;
 }
 

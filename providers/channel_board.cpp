@@ -56,7 +56,25 @@ std::vector<channel_option> channel_board::options_of(std::span<const call_way> 
   return options;
 }
 
+channel_reports channel_board::report(health_time now) const {
+  channel_reports all;
+  for (const auto& [key, health] : known_) {
+    auto& one = all.items.emplace_back();
+    std::tie(one.model, one.channel, one.origin) = key;
+    auto state = health.state(now);
+    one.condition = state == channel_state::closed    ? channel_condition::well
+                    : state == channel_state::resting ? channel_condition::resting
+                    : state == channel_state::open    ? channel_condition::open
+                                                      : channel_condition::half_open;
+    if (health.latency()) one.first_token_ms = health.latency()->count();
+    if (health.free_at() > now)
+      one.rest_ms = std::chrono::ceil<milliseconds>(health.free_at() - now).count();
+  }
+  return all;
+}
+
 void channel_board::begin(const channel_key& of, health_time now) {
+  make_room(1);
   known_[of].begin(now);
 }
 

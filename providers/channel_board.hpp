@@ -49,6 +49,8 @@ class channel_board {
   void fail(const channel_key& of, health_time now, const error& cause);
   void leave(const channel_key& of);
   void adopt(const channel_changed& told, health_time now);
+  /// Of all that are known.
+  channel_reports report(health_time now) const;
 
  private:
   std::vector<channel_option> options_of(std::span<const call_way> ways);

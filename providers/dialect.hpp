@@ -89,13 +89,8 @@ struct embeddings {
   int64_t prompt_tokens = 0;                ///< 0: not told
 };
 
-/// A model that a provider's list names; numbers are 0 where it does not say.
-struct offered_model {
-  std::string id;
-  std::string name;
-  int64_t context_window = 0;
-  int64_t max_tokens = 0;
-};
+/// A model that a provider's list names.
+using offered_model = model_offer;
 
 /// Reads the body of one 2xx response. The same bytes give the same reply, however they are cut.
 class reply_parser {

@@ -6,6 +6,7 @@
 #include "providers/dialect.hpp"
 #include "providers/refusal.hpp"
 #include "providers/retry.hpp"
+#include "providers/running_call.hpp"
 
 namespace parley::providers {
 
@@ -15,52 +16,14 @@ using std::chrono::milliseconds;
 
 // 128 texts in vectors of 3,072 numbers are a third of it.
 constexpr size_t embeddings_bytes_max = 8 << 20;
+// Enough for models that think before they speak.
+constexpr int32_t trial_tokens_max = 16;
 
 class provider_base : public pinned<provider_actor::base> {
  public:
   provider_base(caf::actor_config& config, io_loop& loop, provider_services given)
       : pinned<provider_actor::base>(config, loop), services(std::move(given)) {}
   const provider_services services;
-};
-
-/// What is asked, of whom, and how far it is: a reply or embeddings.
-struct running_call {
-  running_call(std::function<void()> on_retry, std::function<void()> on_tick)
-      : retry(std::move(on_retry)), tick(std::move(on_tick)) {}
-
-  bool is_embedding() const { return !sink; }
-  bool has_choice() const { return ways.size() > 1; }
-  const call_way& taken() const { return ways[way]; }
-  /// Of the way taken; its base URL and key are the way's.
-  const model_config& model() const { return taken().is_fallback ? fallback->model : asked; }
-  bool is_accepted() const { return head.status >= 200 && head.status <= 299; }
-
-  call_id id = 0;
-  reply_sink_actor sink;           // of a reply
-  answer<embedded> asker;          // of embeddings
-  std::vector<std::string> texts;  // that are embedded
-  int32_t dimensions = 0;
-  model_config asked;
-  std::optional<fallback_model> fallback;
-  std::vector<prompt_message> messages;  // until a request is built that all ways share
-  reply_params params;
-  call_wishes wishes;
-  std::vector<call_way> ways;
-  size_t way = 0;
-  int32_t attempts = 0;
-  error own_fault;                          // of the model's own ways
-  std::shared_ptr<const std::string> body;  // until a reply begins: it may have to be sent again
-  bool is_body_of_fallback = false;
-  const dialect* speaks = nullptr;
-  upstream_call_id at = 0;  // 0: waiting for the next attempt
-  health_time started_at;   // of this attempt
-  bool is_heard = false;    // something was told to the sink: nothing may be sent again
-  response_head head;
-  std::unique_ptr<reply_parser> parser;  // of a reply's 2xx response
-  std::string answered;                  // the body of any other response
-  unsigned retries_left = 0;
-  io_timer retry;
-  io_timer tick;
 };
 
 struct provider_state : upstream_listener {
@@ -109,6 +72,33 @@ struct provider_state : upstream_listener {
     return promise;
   }
 
+  caf::result<model_trial> on(const try_model& message) {
+    auto promise = self_->make_response_promise<model_trial>();
+    auto& call = add_call(make_call_id(), message.model);
+    call.trier = answer<model_trial>{promise};
+    call.retries_left = 0;
+    call.messages.emplace_back().parts.emplace_back().text = "Say OK.";
+    call.params = message.model.params;
+    call.params.max_tokens = trial_tokens_max;
+    call.ways = ways_of(call.asked, nullptr);
+    take_way(call, 0);
+    return promise;
+  }
+
+  caf::result<offer_list> on(const list_offers& message) {
+    auto promise = self_->make_response_promise<offer_list>();
+    auto& call = add_call(make_call_id(), message.model);
+    call.lister = answer<offer_list>{promise};
+    call.retries_left = 0;
+    call.ways = ways_of(call.asked, nullptr);
+    take_way(call, 0);
+    return promise;
+  }
+
+  caf::result<channel_reports> on(const read_channels&) {
+    return board_.report(self_->loop().now());
+  }
+
   void on(const cancel_call& message) {
     if (auto* call = find(message.call)) remove(*call);
   }
@@ -128,7 +118,7 @@ struct provider_state : upstream_listener {
     auto* call = find_at(at);
     if (!call) return;
     call->head = head;
-    if (!call->is_accepted() || call->is_embedding()) return;
+    if (!call->is_accepted() || call->is_read_whole()) return;
     call->parser =
         call->speaks->make_parser({reader_, !call->wishes.tools.empty(), self_->services.reply});
     if (!call->has_choice()) call->body.reset();
@@ -140,6 +130,7 @@ struct provider_state : upstream_listener {
     if (!call->parser) return read_whole(*call, bytes);
     std::vector<text_delta> deltas;
     auto pushed = call->parser->push(bytes, deltas);
+    if (call->is_trial() && !deltas.empty()) return end_trial(*call);
     send_deltas(*call, std::move(deltas));
     if (!pushed) return break_off(*call, pushed.error());
     if (call->parser->is_complete()) finish(*call, {});
@@ -157,6 +148,7 @@ struct provider_state : upstream_listener {
       return give_up_way(*call, call->speaks->refusal_of(response, reader_));
     }
     if (end.fault) return give_up_way(*call, end.fault);
+    if (call->is_listing()) return take_list(*call);
     auto read = call->speaks->read_embedding(call->answered, call->texts.size(), reader_);
     if (!read) return give_up_way(*call, read.error());
     note_answer(*call);
@@ -165,6 +157,22 @@ struct provider_state : upstream_listener {
   }
 
  private:
+  void take_list(running_call& call) {
+    auto read = call.speaks->read_discovery(call.answered, reader_);
+    if (!read) return fail(call, read.error());
+    call.lister.deliver({std::move(*read)});
+    forget(call);
+  }
+
+  /// The first token, or a reply that ended without one.
+  void end_trial(running_call& call) {
+    auto took = std::chrono::duration_cast<milliseconds>(self_->loop().now() - call.started_at);
+    note_answer(call);
+    call.is_heard = true;
+    call.trier.deliver({took.count()});
+    remove(call);
+  }
+
   running_call& add_call(call_id id, const model_config& model) {
     auto call =
         std::make_unique<running_call>([this, id] { try_again(id); }, [this, id] { tick(id); });
@@ -193,7 +201,7 @@ struct provider_state : upstream_listener {
     call.head = {};
     call.parser.reset();
     call.answered.clear();
-    if (call.has_choice()) board_.begin(call.taken().key, now);
+    board_.begin(call.taken().key, now);
     auto request = request_for(call);
     if (!request) return give_up_way(call, request.error());
     auto at = calls_upstream_->start(std::move(*request), *this);
@@ -206,7 +214,7 @@ struct provider_state : upstream_listener {
   /// it is in order; else this one again, after a pause; else one that is out of order.
   void give_up_way(running_call& call, error cause) {
     auto now = self_->loop().now();
-    if (call.has_choice()) board_.fail(call.taken().key, now, cause);
+    board_.fail(call.taken().key, now, cause);
     auto is_misfit = channel_fault_of(cause) == channel_fault::none;
     if (!call.taken().is_fallback)
       call.own_fault = cause;
@@ -269,6 +277,7 @@ struct provider_state : upstream_listener {
                                     const secret_text& key) {
     auto is_fallback = call.taken().is_fallback;
     auto is_known = call.body && call.is_body_of_fallback == is_fallback;
+    if (call.is_listing()) return call.speaks->build_discovery(model, key);
     if (call.is_embedding()) {
       static const std::vector<std::string> no_texts;
       TRY(auto asked, call.speaks->build_embedding(
@@ -295,7 +304,6 @@ struct provider_state : upstream_listener {
   }
 
   void note_answer(const running_call& call) {
-    if (!call.has_choice()) return;
     auto latency = std::chrono::duration_cast<milliseconds>(self_->loop().now() - call.started_at);
     board_.answer(call.taken().key, latency);
   }
@@ -328,6 +336,7 @@ struct provider_state : upstream_listener {
   void finish(running_call& call, const error& fault) {
     std::vector<text_delta> deltas;
     auto end = call.parser->finish(deltas);
+    if (call.is_trial() && (end || !deltas.empty())) return end_trial(call);
     send_deltas(call, std::move(deltas));
     if (!end) return break_off(call, fault ? fault : end.error());
     if (!call.is_heard) note_answer(call);
@@ -361,6 +370,10 @@ struct provider_state : upstream_listener {
   void fail(running_call& call, error cause) {
     if (call.is_embedding())
       call.asker.fail(std::move(cause));
+    else if (call.is_listing())
+      call.lister.fail(std::move(cause));
+    else if (call.is_trial())
+      call.trier.fail(std::move(cause));
     else
       tell(call.sink, reply_failed{call.id, std::move(cause)});
     remove(call);
@@ -369,7 +382,7 @@ struct provider_state : upstream_listener {
   void remove(running_call& call) {
     if (call.at != 0) {
       calls_upstream_->cancel(call.at);
-      if (call.has_choice() && !call.is_heard) board_.leave(call.taken().key);
+      if (!call.is_heard) board_.leave(call.taken().key);
     }
     forget(call);
   }
@@ -429,8 +442,7 @@ class provider_impl final : public caf::stateful_actor<provider_state, provider_
   behavior_type make_behavior() override {
     harden(this);
     state.open();
-    return {handle<complete>(this),        handle<cancel_call>(this),    handle<embed>(this),
-            handle<channel_changed>(this), handle<meet_providers>(this), handle<fail_calls>(this)};
+    return handle_table<provider_actor>(this);
   }
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "schema/api_key.hpp"
+#include "schema/audit.hpp"
 #include "schema/calibration.hpp"
 #include "schema/message.hpp"
 #include "schema/session.hpp"
@@ -248,12 +249,28 @@ struct change_metering {
 };
 PARLEY_INSPECT(change_metering, create_key, touch_key, erase_key, quotas, usage)
 
+/// One more entry of the audit log, in the commit of what it tells of.
+struct append_audit {
+  audit_entry entry;
+};
+PARLEY_INSPECT(append_audit, entry)
+
+/// Making one beyond `invitations_max` is quota_exceeded; using one that is used up or expired `at`
+/// that time is forbidden, reason `invitation_spent`.
+enum class invitation_step : uint8_t { make = 1, use, erase };
+struct change_invitation {
+  invitation_step step = invitation_step::make;
+  invitation entry;  ///< but to make one its id suffices
+  instant at;
+};
+PARLEY_INSPECT(change_invitation, step, entry, at)
+
 using change =
     caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
                  put_user_settings, put_system_settings, create_model, update_model, erase_model,
                  create_session, update_session, erase_session, create_message, finish_message,
                  remember_key, mark_message, erase_messages, recount_messages, put_summary,
                  erase_summary, put_calibration, create_folder, update_folder, erase_folder,
-                 copy_messages, change_metering>;
+                 copy_messages, change_metering, append_audit, change_invitation>;
 
 }  // namespace parley

@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "base/record.hpp"
 #include "base/secret.hpp"
+#include "schema/user.hpp"
 
 namespace parley {
 
@@ -78,6 +79,26 @@ PARLEY_RECORD(model_channel,
               FIELD(has_key, "hasApiKey", .uses = out), FIELD(key_hint, "keyHint", .uses = out),
               FIELD(weight, "weight", .uses = in_create | out, .min = 0, .max = 1000))
 
+enum class access_type : uint8_t { everyone = 1, role, user };
+constexpr std::array<std::string_view, 3> names_of(access_type) {
+  return {"everyone", "role", "user"};
+}
+
+/// Whom a system model is open to. `id` is the name of a role or the id of a user.
+struct model_access {
+  access_type type = access_type::everyone;
+  std::optional<std::string> id;
+};
+PARLEY_RECORD(model_access, FIELD(type, "type", .uses = in_create | required | out),
+              FIELD(id, "id", .uses = in_create | out, .length_min = 1, .length_max = 40))
+
+/// Who wants to use a model.
+struct model_viewer {
+  user_id user;
+  parley::role role = parley::role::user;
+};
+PARLEY_INSPECT(model_viewer, user, role)
+
 /// The key is stored sealed, bound to this row, its owner and the origin of `base_url`; it is
 /// written, never read. A system model has no owner and is made by an ADMIN. `provider` is a preset
 /// or a dialect; what a body leaves out, the preset fills in when the model is made.
@@ -108,6 +129,8 @@ struct model_config {
   std::optional<model_prices> prices;  ///< absent: not known, which is not free
   std::optional<model_capabilities> capabilities;
   bool enabled = true;
+  std::vector<model_access> access = {model_access{}};  ///< of a system model: any of them suffices
+  int32_t place = 0;                                    ///< in lists, the lower ones first
   /// Set by the owner's USER when it hands the model out, so that losing the role counts at once.
   bool owner_is_admin = false;
 
@@ -144,6 +167,9 @@ PARLEY_RECORD(
     FIELD(prices, "prices", .uses = in_create | in_patch | out | stored),
     FIELD(capabilities, "capabilities", .uses = in_create | in_patch | out | stored),
     FIELD(enabled, "enabled", .uses = in_create | in_patch | out | stored),
+    FIELD(access, "access", .uses = in_create | in_patch | out | stored, .length_max = 500),
+    FIELD(place, "order", .uses = in_create | in_patch | out | stored, .min = -1'000'000,
+          .max = 1'000'000),
     FIELD(owner_is_admin, "ownerIsAdmin", .uses = local))
 
 /// `system`, `hasApiKey` and `hasCaCertificates` of api.md.
@@ -152,6 +178,9 @@ void write_derived(json_writer& writer, const model_config& model);
 /// What a model's key is sealed with (base/sealing): moved to another row, owner or origin
 /// ("https://host:port" of its base URL) it does not open.
 std::vector<std::string> key_binding(const model_config& model, const std::string& origin);
+
+/// Whether it is enabled and, as a system model, open to `viewer`.
+bool is_usable_by(const model_config& model, const model_viewer& viewer);
 
 /// "…last4" for keys of 20 characters and more, otherwise nothing.
 std::string key_hint_of(const secret_text& key);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/record_json.hpp"
 #include "base/text.hpp"
 #include "schema/change.hpp"
@@ -27,6 +29,22 @@ reply_params merge(const reply_params& over, const reply_params& under) {
 void write_derived(json_writer& writer, const model_config& model) {
   writer.member("system", model.is_system()).member("hasApiKey", !model.sealed_key.empty());
   writer.member("hasCaCertificates", model.ca_certificates.has_value());
+}
+
+bool is_usable_by(const model_config& model, const model_viewer& viewer) {
+  if (!model.enabled) return false;
+  if (!model.is_system()) return model.owner_id == viewer.user;
+  return std::any_of(model.access.begin(), model.access.end(), [&](const model_access& open_to) {
+    switch (open_to.type) {
+      case access_type::everyone:
+        return true;
+      case access_type::role:
+        return open_to.id == name_of(viewer.role);
+      case access_type::user:
+        return open_to.id && user_id::parse(*open_to.id) == viewer.user;
+    }
+    return false;
+  });
 }
 
 std::vector<std::string> key_binding(const model_config& model, const std::string& origin) {

@@ -13,6 +13,7 @@ struct register_body {
   std::optional<std::string> display_name;
   std::optional<std::string> email;
   secret_text setup_code;
+  secret_text invite_code;
 };
 PARLEY_RECORD(register_body,
               FIELD(username, "username", .uses = in_create | required, .length_min = 2,
@@ -20,7 +21,8 @@ PARLEY_RECORD(register_body,
               FIELD(password, "password", .uses = in_create | required, .length_max = 1024),
               FIELD(display_name, "displayName", .uses = in_create, .length_max = 200),
               FIELD(email, "email", .uses = in_create, .length_min = 3, .length_max = 254),
-              FIELD(setup_code, "setupCode", .uses = in_create, .length_max = 100))
+              FIELD(setup_code, "setupCode", .uses = in_create, .length_max = 100),
+              FIELD(invite_code, "inviteCode", .uses = in_create, .length_max = 100))
 
 struct login_body {
   std::string username;
@@ -46,10 +48,21 @@ PARLEY_RECORD(password_body,
                     .length_max = 1024),
               FIELD(new_password, "newPassword", .uses = in_create | required, .length_max = 1024))
 
-/// An ADMIN makes an account.
+/// The one-time code of an ADMIN for a new password.
+struct reset_body {
+  std::string username;
+  secret_text code;
+  secret_text new_password;
+};
+PARLEY_RECORD(reset_body,
+              FIELD(username, "username", .uses = in_create | required, .length_max = 64),
+              FIELD(code, "code", .uses = in_create | required, .length_max = 100),
+              FIELD(new_password, "newPassword", .uses = in_create | required, .length_max = 1024))
+
+/// An ADMIN makes an account. Without a password it gets a one-time code.
 struct new_user_body {
   std::string username;
-  secret_text password;
+  std::optional<secret_text> password;
   std::optional<std::string> display_name;
   std::optional<std::string> email;
   parley::role role = parley::role::user;
@@ -57,7 +70,7 @@ struct new_user_body {
 PARLEY_RECORD(new_user_body,
               FIELD(username, "username", .uses = in_create | required, .length_min = 2,
                     .length_max = 64),
-              FIELD(password, "password", .uses = in_create | required, .length_max = 1024),
+              FIELD(password, "password", .uses = in_create, .length_max = 1024),
               FIELD(display_name, "displayName", .uses = in_create, .length_max = 200),
               FIELD(email, "email", .uses = in_create, .length_min = 3, .length_max = 254),
               FIELD(role, "role", .uses = in_create))
@@ -72,9 +85,23 @@ constexpr std::array<std::string_view, 2> names_of(wanted_status) {
 struct user_change_body {
   std::optional<parley::role> role;
   std::optional<wanted_status> status;
+  std::optional<json_text> labels;
 };
 PARLEY_RECORD(user_change_body, FIELD(role, "role", .uses = in_patch),
-              FIELD(status, "status", .uses = in_patch))
+              FIELD(status, "status", .uses = in_patch),
+              FIELD(labels, "labels", .uses = in_patch, .length_max = 2048))
+
+/// What an upstream is asked for its list of models.
+struct discovery_body {
+  std::string provider;
+  std::optional<std::string> base_url;
+  std::optional<secret_text> api_key;
+};
+PARLEY_RECORD(discovery_body,
+              FIELD(provider, "provider", .uses = in_create | required, .length_min = 1,
+                    .length_max = 40),
+              FIELD(base_url, "baseUrl", .uses = in_create, .length_min = 8, .length_max = 2000),
+              FIELD(api_key, "apiKey", .uses = in_create, .length_max = 1000))
 
 /// A turn. `content` is short for one text part.
 struct chat_body {
@@ -85,6 +112,7 @@ struct chat_body {
   std::optional<parley::model_id> model_id;
   reply_params params;
   bool stop_on_disconnect = false;
+  bool temporary = false;
 };
 PARLEY_RECORD(chat_body, FIELD(session_id, "sessionId", .uses = in_create),
               FIELD(content, "content", .uses = in_create, .length_min = 1, .length_max = 16 << 20),
@@ -92,7 +120,8 @@ PARLEY_RECORD(chat_body, FIELD(session_id, "sessionId", .uses = in_create),
               FIELD(parent_id, "parentId", .uses = in_create),
               FIELD(model_id, "modelId", .uses = in_create),
               FIELD(params, "params", .uses = in_create),
-              FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create))
+              FIELD(stop_on_disconnect, "stopOnDisconnect", .uses = in_create),
+              FIELD(temporary, "temporary", .uses = in_create))
 
 /// Another reply in place of one, or more of one that ended early.
 struct again_body {

@@ -38,6 +38,7 @@ struct session {
   std::vector<std::string> tags;  ///< each once
   bool pinned = false;            ///< to be shown above the others
   bool archived = false;          ///< out of the list, unless it is asked for
+  bool temporary = false;         ///< in memory alone, and gone when it is left
   std::optional<message_id> active_leaf_id;
   int64_t message_count = 0;
   std::optional<instant> last_message_at;
@@ -60,6 +61,7 @@ PARLEY_RECORD(session, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
                     .length_max = session_tags_max, .item_length_min = 1, .item_length_max = 64),
               FIELD(pinned, "pinned", .uses = in_create | in_patch | out | stored),
               FIELD(archived, "archived", .uses = in_create | in_patch | out | stored),
+              FIELD(temporary, "temporary", .uses = out),
               FIELD(active_leaf_id, "activeLeafId", .uses = in_patch | out | stored | nullable),
               FIELD(message_count, "messageCount"),
               FIELD(last_message_at, "lastMessageAt", .uses = out | stored | nullable),

@@ -6,9 +6,10 @@
 
 namespace parley {
 
-enum class registration : uint8_t { open = 1, closed };
-constexpr std::array<std::string_view, 2> names_of(registration) {
-  return {"open", "closed"};
+/// `invite`: with the code of an invitation.
+enum class registration : uint8_t { open = 1, closed, invite };
+constexpr std::array<std::string_view, 3> names_of(registration) {
+  return {"open", "closed", "invite"};
 }
 
 struct system_settings {
@@ -18,7 +19,14 @@ struct system_settings {
   std::optional<std::string> banner;
   std::optional<model_id> summary_model_id;  ///< none: each session's own model
   std::optional<model_id> title_model_id;    ///< none: titles are not made by a model
-  std::string time_zone = "UTC";             ///< whose days quotas and usage have
+  /// Why only ADMINs may begin turns now; none: everybody may.
+  std::optional<std::string> maintenance;
+  std::string time_zone = "UTC";  ///< IANA's name
+  // None: as the setting of the same name says.
+  std::optional<int64_t> sessions_per_user_max;
+  std::optional<int32_t> streams_per_user_max;
+  std::optional<int32_t> models_per_user_max;
+  int32_t audit_days = 365;  ///< older entries of the audit log go
 };
 PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
               FIELD(registration, "registration", .uses = in_patch | out),
@@ -26,7 +34,17 @@ PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
               FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000),
               FIELD(summary_model_id, "summaryModelId", .uses = in_patch | out | nullable),
               FIELD(title_model_id, "titleModelId", .uses = in_patch | out | nullable),
+              FIELD(maintenance, "maintenance", .uses = in_patch | out | nullable, .length_min = 1,
+                    .length_max = 2000),
               FIELD(time_zone, "timeZone", .uses = in_patch | out, .length_min = 1,
-                    .length_max = 64))
+                    .length_max = 64),
+              FIELD(sessions_per_user_max, "sessionsPerUserMax", .uses = in_patch | out | nullable,
+                    .min = 1, .max = 10'000'000),
+              FIELD(streams_per_user_max, "streamsPerUserMax", .uses = in_patch | out | nullable,
+                    .min = 1, .max = 10'000),
+              FIELD(models_per_user_max, "modelsPerUserMax", .uses = in_patch | out | nullable,
+                    .min = 0, .max = 10'000),
+              FIELD(audit_days, "auditRetentionDays", .uses = in_patch | out, .min = 1,
+                    .max = 3650))
 
 }  // namespace parley

@@ -14,9 +14,16 @@ constexpr std::array<std::string_view, 2> names_of(role) {
 }
 
 /// `erased`: the account is gone for everyone; what it owned is being removed in small batches.
-enum class user_status : uint8_t { active = 1, disabled, erased };
-constexpr std::array<std::string_view, 3> names_of(user_status) {
-  return {"active", "disabled", "erased"};
+/// `invited`: made with a reset code, which nobody has used yet to choose a password.
+enum class user_status : uint8_t { active = 1, disabled, erased, invited };
+constexpr std::array<std::string_view, 4> names_of(user_status) {
+  return {"active", "disabled", "erased", "invited"};
+}
+
+/// What a list of accounts is ordered by.
+enum class user_order : uint8_t { username = 1, created_at, last_login_at };
+constexpr std::array<std::string_view, 3> names_of(user_order) {
+  return {"username", "createdAt", "lastLoginAt"};
 }
 
 /// An account. `token_version` rises with every change of password, role or status; access tokens
@@ -33,8 +40,12 @@ struct user {
   user_status status = user_status::active;
   bool must_change_password = false;
   std::optional<instant> last_login_at;
+  json_text labels;  ///< an ADMIN's, for reports: texts by name
   std::string password_hash;
   int64_t token_version = 1;
+  /// Of the one-time code that sets a new password; SHA-256 in hex, empty without one.
+  std::string reset_hash;
+  std::optional<instant> reset_expires_at;
 };
 PARLEY_RECORD(user, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
               FIELD(updated_at, "updatedAt"),
@@ -47,8 +58,11 @@ PARLEY_RECORD(user, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at
               FIELD(role, "role"), FIELD(status, "status"),
               FIELD(must_change_password, "mustChangePassword"),
               FIELD(last_login_at, "lastLoginAt", .uses = out | stored | nullable),
+              FIELD(labels, "labels"),
               FIELD(password_hash, "passwordHash", .uses = stored | secret),
-              FIELD(token_version, "tokenVersion", .uses = stored | secret))
+              FIELD(token_version, "tokenVersion", .uses = stored | secret),
+              FIELD(reset_hash, "resetHash", .uses = stored | secret),
+              FIELD(reset_expires_at, "resetExpiresAt", .uses = stored | secret))
 
 /// The name's rule beyond its length: no white space, no control characters, no slashes.
 expected<void> check_username(std::string_view name);

@@ -20,7 +20,7 @@ void page_plan::bind_to(std::string_view filter) {
   filter_ += filter;
 }
 
-expected<void> page_plan::check(size_t key_bytes) {
+expected<void> page_plan::check(size_t key_bytes, size_t text_bytes_max) {
   if (request_.limit < 1 || request_.limit > page_items_max)
     return make_error(errc::invalid_input, "limit_out_of_range",
                       "The limit must be between 1 and 100.");
@@ -28,7 +28,8 @@ expected<void> page_plan::check(size_t key_bytes) {
   if (request_.cursor.empty()) return {};
   auto bytes =
       request_.cursor.size() <= cursor_bytes_max ? parse_base64url(request_.cursor) : std::nullopt;
-  if (!bytes || bytes->size() != hash_bytes + key_bytes || !bytes->starts_with(filter_))
+  if (!bytes || bytes->size() < hash_bytes + key_bytes ||
+      bytes->size() > hash_bytes + key_bytes + text_bytes_max || !bytes->starts_with(filter_))
     return make_error(errc::malformed, "cursor_mismatch", "This cursor belongs to another list.");
   key_ = bytes->substr(hash_bytes);
   return {};

@@ -21,8 +21,9 @@ class page_plan {
   /// Adds a piece of the filter: a cursor of another value does not fit. Before check().
   void bind_to(std::string_view filter);
   /// errc::malformed, reason cursor_mismatch, unless the cursor is none or one of this list with a
-  /// key of `key_bytes`; errc::invalid_input for a limit outside 1..100.
-  expected<void> check(size_t key_bytes);
+  /// key of `key_bytes`, and up to `text_bytes_max` behind them; errc::invalid_input for a limit
+  /// outside 1..100.
+  expected<void> check(size_t key_bytes, size_t text_bytes_max = 0);
 
   int64_t limit() const { return request_.limit; }
   /// " DESC" or "".

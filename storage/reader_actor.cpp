@@ -36,12 +36,7 @@ reader_actor::behavior_type reader(reader_actor::stateful_pointer<reader_state> 
                                    reader_parts parts) {
   harden(self);
   self->state.start(std::move(parts));
-  return {
-      handle<find_username>(self),     handle<load_user>(self),    handle<find_spent_token>(self),
-      handle<list_accounts>(self),     handle<load_system>(self),  handle<load_session>(self),
-      handle<read_messages>(self),     handle<read_session>(self), handle<page_sessions>(self),
-      handle<page_messages>(self),     handle<read_message>(self), handle<find_key>(self),
-      handle<load_calibrations>(self), handle<sum_windows>(self),  handle<read_usage>(self)};
+  return handle_table<reader_actor>(self);
 }
 
 // -- pool ----------------------------------------------------------------------------------------
@@ -109,6 +104,10 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<page_messages, page_of<message>>(self),
           forward<read_message, message>(self),
           forward<find_key, known_key>(self),
+          forward<find_invitation, found_invitation>(self),
+          forward<page_audit, page_of<audit_entry>>(self),
+          forward<check_audit, audit_check>(self),
+          forward<page_invitations, page_of<invitation>>(self),
           forward<load_calibrations, calibration_list>(self),
           forward<sum_windows, window_sums>(self),
           forward<read_usage, usage_report>(self)};

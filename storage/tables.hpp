@@ -44,6 +44,8 @@ expected<void> apply(connection& db, const erase_api_key& change);
 expected<void> apply(connection& db, const put_quotas& change);
 expected<void> apply(connection& db, const add_usage& change);
 expected<void> apply(connection& db, const change_metering& change);
+expected<void> apply(connection& db, const append_audit& change);
+expected<void> apply(connection& db, const change_invitation& change);
 expected<void> apply(connection& db, const change& any);
 /// not_found when the reply is over or gone.
 expected<void> apply(connection& db, const checkpoint_reply& added);
@@ -53,6 +55,9 @@ inline constexpr std::chrono::hours key_age_max{24};
 /// A spent refresh token would have expired by itself after this.
 inline constexpr std::chrono::hours spent_token_age_max{30 * 24};
 
+/// An expired invitation is shown for so long.
+inline constexpr std::chrono::hours invitation_age_max{30 * 24};
+
 /// What a sweep did; `has_more` asks for the next one soon.
 struct sweep_result {
   int64_t rows = 0;
@@ -61,6 +66,10 @@ struct sweep_result {
 /// Removes at most `rows_max` rows nobody can see any more: what erased users left, expired keys,
 /// logins and spent tokens. In a transaction of the caller.
 expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max = 200);
+
+/// Removes at most `rows_max` of the oldest entries of the audit log that are older than the system
+/// setting auditRetentionDays, and moves the chain's anchor. In a transaction of the caller.
+expected<int64_t> cut_audit(connection& db, instant now, int64_t rows_max);
 
 /// Ends the replies that a stopped process left running, at most `replies_max` of them: their
 /// chunks become their parts, their status `interrupted`. Returns how many; in a transaction.
@@ -93,6 +102,10 @@ expected<page_of<session>> read(const read_context& in, const page_sessions& que
 expected<page_of<message>> read(const read_context& in, const page_messages& question);
 expected<message> read(const read_context& in, const read_message& question);
 expected<known_key> read(const read_context& in, const find_key& question);
+expected<found_invitation> read(const read_context& in, const find_invitation& question);
+expected<page_of<invitation>> read(const read_context& in, const page_invitations& question);
+expected<page_of<audit_entry>> read(const read_context& in, const page_audit& question);
+expected<audit_check> read(const read_context& in, const check_audit& question);
 expected<calibration_list> read(const read_context& in, const load_calibrations& question);
 expected<window_sums> read(const read_context& in, const sum_windows& question);
 expected<usage_report> read(const read_context& in, const read_usage& question);

@@ -1,12 +1,20 @@
 #include "actors/impl/account_rules.hpp"
 
+#include "base/crypto.hpp"
 #include "base/password_rules.hpp"
+#include "base/record_json.hpp"
+#include "base/text.hpp"
 
 namespace parley {
 
 error wrong_credentials() {
   return make_error(errc::unauthenticated, "invalid_credentials",
                     "The user name or the password is wrong.");
+}
+
+error wrong_code() {
+  return make_error(errc::unauthenticated, "invalid_code",
+                    "The user name or the code is wrong, or the code was used or has expired.");
 }
 
 error refused_token(std::string_view reason) {
@@ -47,8 +55,53 @@ expected<user> make_account(const patch_of<user>& wanted, const secret_text& pas
   return account;
 }
 
+expected<user> make_account(const patch_of<user>& wanted, instant now) {
+  user account;
+  wanted.apply_to(account);
+  TRY_DONE(check_username(account.username));
+  account.id = user_id::make();
+  account.created_at = account.updated_at = now;
+  return account;
+}
+
+one_time_code make_one_time_code() {
+  constexpr size_t digits = 20;
+  secret_text text{random_base62(digits)};
+  auto stored = stored_form_of(text);
+  return {std::move(text), std::move(stored)};
+}
+
+void void_reset_code(user& account) {
+  account.reset_hash.clear();
+  account.reset_expires_at.reset();
+  if (account.status == user_status::invited) account.status = user_status::active;
+}
+
+std::string stored_form_of(const secret_text& code) {
+  return hex(sha256(code.reveal()));
+}
+
+expected<void> check_labels(const json_text& labels) {
+  constexpr size_t labels_max = 32;
+  constexpr size_t text_bytes_max = 100;
+  json_reader reader;
+  TRY(auto object, reader.parse(labels.text));
+  fault_list faults;
+  auto members = object.members();
+  if (members.size() > labels_max) faults.add("/labels", "items_max", "Too many labels.", "32");
+  for (const auto& [name, value] : members) {
+    auto text = value.as_string();
+    if (name.empty() || name.size() > text_bytes_max || !text || text->size() > text_bytes_max)
+      faults.add("/labels/" + pointer_step(name), "label",
+                 "A label is a text of at most 100 bytes, and so is its name.");
+  }
+  if (faults.is_empty()) return caf::unit;
+  return std::move(faults).to_error();
+}
+
 user shown(user account) {
   account.password_hash.clear();
+  account.reset_hash.clear();
   return account;
 }
 

@@ -16,6 +16,7 @@ void admin_state::load() {
       .await(
           [this](system_loaded& loaded) {
             settings_ = std::move(loaded.settings);
+            parts_.live->set(settings_);
             models_ = std::move(loaded.models);
             quotas_ = std::move(loaded.quotas);
             publish_quotas();
@@ -51,8 +52,8 @@ void admin_state::on(const meet_directory& message) {
 
 caf::result<login_methods> admin_state::on(const get_methods&) {
   if (!parts_.is_single)
-    return login_methods{is_registration_open() ? registration::open : registration::closed,
-                         !has_users_, true};
+    return login_methods{registration_now(), !has_users_, true, settings_.banner,
+                         settings_.maintenance};
   auto held = answers.hold<login_methods>(self);
   tell_whether_owner_has_password(held.first);
   return held.second;
@@ -61,7 +62,8 @@ caf::result<login_methods> admin_state::on(const get_methods&) {
 void admin_state::tell_whether_owner_has_password(uint64_t key) {
   auto fail = [this, key](error& cause) { answers.fail<login_methods>(key, std::move(cause)); };
   auto tell = [this, key](bool needs_password) {
-    answers.deliver<login_methods>(key, {registration::closed, false, needs_password});
+    answers.deliver<login_methods>(key, {registration::closed, false, needs_password,
+                                         settings_.banner, settings_.maintenance});
   };
   self->request(parts_.reader, caf::infinite, find_username{std::string{single_username}})
       .then(
@@ -75,67 +77,6 @@ void admin_state::tell_whether_owner_has_password(uint64_t key) {
                     fail);
           },
           fail);
-}
-
-bool admin_state::is_registration_open() const {
-  if (parts_.is_single) return false;
-  if (parts_.registration != registration_rule::automatic)
-    return parts_.registration == registration_rule::open;
-  return settings_.registration == registration::open;
-}
-
-expected<void> admin_state::check_setup_code(const secret_text& code) const {
-  if (parts_.setup_code.empty() || code == parts_.setup_code) return caf::unit;
-  return make_error(errc::forbidden, "setup_code_needed",
-                    "The first account needs the setup code that the server printed at start.");
-}
-
-caf::result<login_ticket> admin_state::on(const register_user& message) {
-  if (!has_users_) {
-    TRY_DONE(check_setup_code(message.setup_code));
-  } else if (!is_registration_open()) {
-    return make_error(errc::forbidden, "registration_closed", "Registration is closed.");
-  }
-  if (!directory_) return make_error(errc::unavailable);
-  TRY(auto account, make_account(message.account, message.password, now()));
-  auto held = answers.hold<login_ticket>(self);
-  hash<login_ticket>(held.first, message.password,
-                     [this, key = held.first, account, from = message.from](std::string hashed) {
-                       auto made = account;
-                       made.password_hash = std::move(hashed);
-                       create_first(key, std::move(made), from);
-                     });
-  return held.second;
-}
-
-/// Stores the account and opens its first login. Of two who would both be the first, STORAGE lets
-/// one pass.
-void admin_state::create_first(uint64_t key, user made, const client& from) {
-  auto fail = [&](error cause) { answers.fail<login_ticket>(key, std::move(cause)); };
-  auto is_first = !has_users_;
-  if (!is_first && !is_registration_open())
-    return fail(make_error(errc::forbidden, "registration_closed", "Registration is closed."));
-  made.role = is_first ? role::admin : role::user;
-  auto id = made.id;
-  self->request(parts_.storage, caf::infinite, commit{{create_user{std::move(made), is_first}}})
-      .await(
-          [this, key, id, from](const done&) {
-            has_users_ = true;
-            open_first_login(key, id, from);
-          },
-          [this, key](error& cause) {
-            if (detail_of(cause).reason == "not_first") has_users_ = true;
-            answers.fail<login_ticket>(key, std::move(cause));
-          });
-}
-
-void admin_state::open_first_login(uint64_t key, user_id id, const client& from) {
-  self->request(directory_, caf::infinite, locate{id})
-      .then(
-          [this, key, from](const located& found) {
-            answers.hand_on<login_ticket>(key, found.holder, open_login{from});
-          },
-          [this, key](error& cause) { answers.fail<login_ticket>(key, std::move(cause)); });
 }
 
 caf::result<user> admin_state::on(const make_user& message) {
@@ -171,6 +112,8 @@ void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_u
     remembering.account = made.id;
   }
   changes.emplace_back(create_user{made, false});
+  changes.emplace_back(audited(asked->by, now(), "user.created", target_of(made),
+                               "{\"role\":\"" + to_string(made.role) + "\"}"));
   self->request(parts_.storage, caf::infinite, commit{std::move(changes)})
       .await(
           [this, key, made = shown(made)](const done&) {
@@ -192,16 +135,9 @@ void admin_state::show_account(uint64_t key, user_id id) {
           [this, key](error& cause) { answers.fail<user>(key, std::move(cause)); });
 }
 
-template <class R>
-void admin_state::hash(uint64_t key, const secret_text& password,
-                       std::function<void(std::string)> next) {
-  self->request(parts_.hasher, caf::infinite, hash_password{password})
-      .then([next = std::move(next)](hashed_password& hashed) { next(std::move(hashed.hash)); },
-            [this, key](error& cause) { answers.fail<R>(key, std::move(cause)); });
-}
-
 caf::result<page_of<user>> admin_state::on(const list_users& message) {
-  return self->delegate(parts_.reader, list_accounts{message.page, message.search});
+  return self->delegate(parts_.reader, list_accounts{message.page, message.search, message.role,
+                                                     message.status, message.order});
 }
 
 caf::result<user> admin_state::on(const get_user& message) {
@@ -229,8 +165,16 @@ caf::result<user> admin_state::on(const reset_password& message) {
   return ask_user<user>(message.id, message.wanted);
 }
 
+// Of the one account of mode `single` a void password would let everybody on this machine in.
+caf::result<reset_ticket> admin_state::on(const issue_reset_code& message) {
+  if (parts_.is_single)
+    return make_error(errc::conflict, "mode_single",
+                      "In mode single the password is set by `parley user passwd`.");
+  return ask_user<reset_ticket>(message.id, make_reset_code{message.by});
+}
+
 caf::result<done> admin_state::on(const drop_user& message) {
-  return ask_user<done>(message.id, remove_account{});
+  return ask_user<done>(message.id, remove_account{message.by});
 }
 
 namespace {
@@ -239,16 +183,7 @@ admin_actor::behavior_type run_admin(admin_actor::stateful_pointer<admin_state> 
                                      const std::shared_ptr<admin_parts>& parts) {
   harden(self);
   self->state.begin(*parts);
-  return {handle<get_methods>(self),       handle<register_user>(self),
-          handle<make_user>(self),         handle<list_users>(self),
-          handle<get_user>(self),          handle<change_user>(self),
-          handle<reset_password>(self),    handle<drop_user>(self),
-          handle<get_system>(self),        handle<change_system>(self),
-          handle<find_system_model>(self), handle<list_system_models>(self),
-          handle<add_system_model>(self),  handle<change_system_model>(self),
-          handle<drop_system_model>(self), handle<get_quotas>(self),
-          handle<change_quotas>(self),     handle<list_all_usage>(self),
-          handle<meet_directory>(self)};
+  return handle_table<admin_actor>(self);
 }
 
 }  // namespace

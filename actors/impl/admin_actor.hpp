@@ -4,6 +4,7 @@
 
 #include "actors/admin.hpp"
 #include "actors/hasher.hpp"
+#include "actors/impl/live_settings.hpp"
 #include "actors/impl/model_changes.hpp"
 #include "actors/impl/quota_board.hpp"
 #include "base/settings.hpp"
@@ -16,6 +17,8 @@ struct admin_parts {
   hasher_actor hasher;
   model_tools models;
   std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
+  /// Told of every change of the system settings; never null.
+  std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   const wall_clock* clock = &system_wall_clock();  ///< outlives the actor
   /// Asked of the first account; empty when the server listens on the loopback alone.
   secret_text setup_code;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/impl/admin_actor.hpp"
+#include "actors/impl/audit.hpp"
 #include "actors/impl/make_once.hpp"
 #include "actors/impl/store_then.hpp"
 
@@ -15,14 +16,21 @@ struct admin_state {
 
   // admin_actor.cpp
   caf::result<login_methods> on(const get_methods& message);
-  caf::result<login_ticket> on(const register_user& message);
   caf::result<user> on(const make_user& message);
   caf::result<page_of<user>> on(const list_users& message);
   caf::result<user> on(const get_user& message);
   caf::result<user> on(const change_user& message);
   caf::result<user> on(const reset_password& message);
+  caf::result<reset_ticket> on(const issue_reset_code& message);
   caf::result<done> on(const drop_user& message);
   void on(const meet_directory& message);
+
+  // admin_entry.cpp
+  caf::result<login_ticket> on(const register_user& message);
+  caf::result<reset_ticket> on(const enrol_user& message);
+  caf::result<page_of<invitation>> on(const list_invitations& message);
+  caf::result<made_invitation> on(const add_invitation& message);
+  caf::result<done> on(const drop_invitation& message);
 
   // admin_system.cpp
   caf::result<system_settings> on(const get_system& message);
@@ -32,6 +40,8 @@ struct admin_state {
   caf::result<model_config> on(const add_system_model& message);
   caf::result<model_config> on(const change_system_model& message);
   caf::result<done> on(const drop_system_model& message);
+  caf::result<model_config> on(const draft_system_model& message);
+  caf::result<page_of<audit_entry>> on(const list_audit& message);
 
   // admin_quotas.cpp
   caf::result<quota_settings> on(const get_quotas& message);
@@ -46,17 +56,28 @@ struct admin_state {
   held_answers answers;
 
  private:
+  /// Somebody who registers.
+  struct entrant {
+    uint64_t key = 0;
+    register_user asked;
+    user account;
+    std::optional<invitation> invited;
+  };
+
   void load();
   void make_owner();
   void publish_quotas() const;
   void tell_whether_owner_has_password(uint64_t key);
-  bool is_registration_open() const;
+  registration registration_now() const;
+  expected<void> check_registration(const secret_text& code) const;
+  void find_invited(const std::shared_ptr<entrant>& who);
+  void enrol_once(uint64_t key, const std::shared_ptr<const enrol_user>& asked);
   void make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked);
   void store_account(uint64_t key, const std::shared_ptr<const make_user>& asked, user made);
   void show_account(uint64_t key, user_id id);
   void make_system_model(uint64_t key, const add_system_model& asked);
   expected<void> check_setup_code(const secret_text& code) const;
-  void create_first(uint64_t key, user account, const client& from);
+  void admit_entrant(const std::shared_ptr<entrant>& who);
   void open_first_login(uint64_t key, user_id id, const client& from);
   template <class R>
   void hash(uint64_t key, const secret_text& password, std::function<void(std::string)> next);
@@ -70,5 +91,13 @@ struct admin_state {
   std::vector<model_config> models_;
   bool has_users_ = false;
 };
+
+template <class R>
+void admin_state::hash(uint64_t key, const secret_text& password,
+                       std::function<void(std::string)> next) {
+  self->request(parts_.hasher, caf::infinite, hash_password{password})
+      .then([next = std::move(next)](hashed_password& hashed) { next(std::move(hashed.hash)); },
+            [this, key](error& cause) { answers.fail<R>(key, std::move(cause)); });
+}
 
 }  // namespace parley

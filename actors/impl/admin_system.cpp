@@ -4,6 +4,7 @@
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_state.hpp"
 #include "base/record_json.hpp"
+#include "base/time_zone.hpp"
 
 namespace parley {
 
@@ -24,13 +25,15 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
   check("/defaultModelId", changed.default_model_id, settings_.default_model_id);
   check("/summaryModelId", changed.summary_model_id, settings_.summary_model_id);
   check("/titleModelId", changed.title_model_id, settings_.title_model_id);
-  if (!time_zone::find(changed.time_zone))
+  if (changed.time_zone != settings_.time_zone && !time_zone::find(changed.time_zone))
     faults.add("/timeZone", "time_zone", "There is no such time zone.");
   if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
-  return store_then<system_settings>(*this, {put_system_settings{changed}}, [this, changed] {
+  auto told = audited(message.by, now(), "settings.changed", {}, given_values(message.patch));
+  return store_then<system_settings>(*this, {put_system_settings{changed}, told}, [this, changed] {
     settings_ = changed;
     publish_quotas();
+    parts_.live->set(settings_);
     return settings_;
   });
 }
@@ -44,22 +47,33 @@ caf::result<model_config> admin_state::on(const find_system_model& message) {
     if (writer == nullptr || !writer->enabled) return model_gone();
     return *writer;
   }
+  auto is_usable = [&](const model_config& model) {
+    return message.viewer ? is_usable_by(model, *message.viewer) : model.enabled;
+  };
   if (!message.name.empty()) {
     for (const auto& model : models_)
-      if (model.enabled && model.name == message.name) return model;
+      if (is_usable(model) && model.name == message.name) return model;
     return model_gone();
   }
   auto wanted = message.id.is_none() ? settings_.default_model_id.value_or(model_id{}) : message.id;
-  if (auto* model = find_model_in(models_, wanted); model != nullptr && model->enabled)
+  if (auto* model = find_model_in(models_, wanted); model != nullptr && is_usable(*model))
     return *model;
   if (!message.id.is_none()) return model_gone();
-  auto is_enabled = [](const model_config& model) { return model.enabled; };
-  if (std::count_if(models_.begin(), models_.end(), is_enabled) != 1) return model_gone();
-  return *std::find_if(models_.begin(), models_.end(), is_enabled);
+  if (std::count_if(models_.begin(), models_.end(), is_usable) != 1) return model_gone();
+  return *std::find_if(models_.begin(), models_.end(), is_usable);
 }
 
 caf::result<model_list> admin_state::on(const list_system_models&) {
   return model_list{models_};
+}
+
+caf::result<model_config> admin_state::on(const draft_system_model& message) {
+  TRY(auto drafted, make_model(message.patch, {}, parts_.models, now()));
+  return drafted;
+}
+
+caf::result<page_of<audit_entry>> admin_state::on(const list_audit& message) {
+  return self->delegate(parts_.reader, page_audit{message.page, message.filter});
 }
 
 caf::result<model_config> admin_state::on(const add_system_model& message) {
@@ -90,6 +104,8 @@ void admin_state::make_system_model(uint64_t key, const add_system_model& asked)
     remembering.model = model->id;
   }
   changes.emplace_back(create_model{*model});
+  changes.emplace_back(
+      audited(asked.by, now(), "model.created", target_of(*model), given_values(asked.patch)));
   store_then<model_config>(*this, key, std::move(changes), [this, model = *model] {
     models_.push_back(model);
     return model;
@@ -102,7 +118,9 @@ caf::result<model_config> admin_state::on(const change_system_model& message) {
   TRY_DONE(check_version(message.if_version, present->version));
   TRY(auto changed, change_model_config(*present, message.patch, parts_.models, now()));
   TRY_DONE(check_name_is_free(models_, changed));
-  return store_then<model_config>(*this, {update_model{changed}}, [this, changed] {
+  auto told =
+      audited(message.by, now(), "model.changed", target_of(changed), given_values(message.patch));
+  return store_then<model_config>(*this, {update_model{changed}, told}, [this, changed] {
     for (auto& model : models_)
       if (model.id == changed.id) model = changed;
     return changed;
@@ -113,7 +131,8 @@ caf::result<done> admin_state::on(const drop_system_model& message) {
   auto* present = find_model_in(models_, message.id);
   if (present == nullptr) return model_gone();
   TRY_DONE(check_version(message.if_version, present->version));
-  return store_then<done>(*this, {erase_model{message.id}}, [this, dropped = message.id] {
+  auto told = audited(message.by, now(), "model.deleted", target_of(*present));
+  return store_then<done>(*this, {erase_model{message.id}, told}, [this, dropped = message.id] {
     auto is_it = [&](const model_config& model) { return model.id == dropped; };
     models_.erase(std::remove_if(models_.begin(), models_.end(), is_it), models_.end());
     if (settings_.default_model_id == dropped) settings_.default_model_id.reset();

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "actors/impl/account_rules.hpp"
+#include "actors/impl/audit.hpp"
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 
 namespace parley {
@@ -36,31 +38,14 @@ struct directory_state {
   }
 
   caf::result<login_ticket> on(const log_in_by_name& message) {
-    login_limits::attempt from{message.username, message.from.address};
-    if (auto wait_s = limits.begin(from, parts.clock->now()); wait_s > 0) {
-      error_detail detail;
-      detail.reason = "login_limited";
-      detail.retry_after_s = wait_s;
-      return make_error(errc::rate_limited, "Too many failed log-ins, please wait.",
-                        std::move(detail));
-    }
-    auto held = answers_.hold<login_ticket>(self);
-    auto key = held.first;
-    // Shared: the steps below hand it on without copying the password again.
-    auto asked = std::make_shared<const log_in_by_name>(message);
-    self->request(parts.reader, caf::infinite, find_username{message.username})
-        .then(
-            [this, key, asked](const found_user& found) {
-              auto room = found.id ? check_room(*found.id) : expected<void>{caf::unit};
-              if (!room)
-                fail(key, *asked, std::move(room.error()));
-              else if (found.id)
-                ask_user(key, asked, *found.id, retries::one);
-              else
-                refuse_unknown(key, asked);
-            },
-            [this, key, asked](error& cause) { fail(key, *asked, std::move(cause)); });
-    return held.second;
+    guess<log_in> asked{message.username, message.from, {message.password, message.from}};
+    return try_by_name(std::move(asked));
+  }
+
+  caf::result<login_ticket> on(const reset_by_name& message) {
+    guess<redeem_code> asked{
+        message.username, message.from, {message.code, message.next, message.from}};
+    return try_by_name(std::move(asked));
   }
 
   caf::result<login_ticket> on(const log_in_alone& message) {
@@ -174,11 +159,49 @@ struct directory_state {
       next(found->second.holder);
   }
 
-  using asked_ptr = std::shared_ptr<const log_in_by_name>;
+  /// What is asked of a USER whose name was given, with a secret that may be guessed.
+  template <class M>
+  struct guess {
+    std::string username;
+    client from;
+    M message;
+  };
+  template <class M>
+  using guess_ptr = std::shared_ptr<const guess<M>>;
 
-  void ask_user(uint64_t key, const asked_ptr& asked, user_id id, retries left) {
+  template <class M>
+  caf::result<login_ticket> try_by_name(guess<M> wanted) {
+    login_limits::attempt from{wanted.username, wanted.from.address};
+    if (auto wait_s = limits.begin(from, parts.clock->now()); wait_s > 0) {
+      error_detail detail;
+      detail.reason = "login_limited";
+      detail.retry_after_s = wait_s;
+      return make_error(errc::rate_limited, "Too many failed log-ins, please wait.",
+                        std::move(detail));
+    }
+    auto held = answers_.hold<login_ticket>(self);
+    auto key = held.first;
+    // Shared: the steps below hand it on without copying the password again.
+    auto asked = std::make_shared<const guess<M>>(std::move(wanted));
+    self->request(parts.reader, caf::infinite, find_username{asked->username})
+        .then(
+            [this, key, asked](const found_user& found) {
+              auto room = found.id ? check_room(*found.id) : expected<void>{caf::unit};
+              if (!room)
+                fail(key, asked, {}, std::move(room.error()));
+              else if (found.id)
+                ask_user(key, asked, *found.id, retries::one);
+              else
+                refuse_unknown(key, asked);
+            },
+            [this, key, asked](error& cause) { fail(key, asked, {}, std::move(cause)); });
+    return held.second;
+  }
+
+  template <class M>
+  void ask_user(uint64_t key, const guess_ptr<M>& asked, user_id id, retries left) {
     with_user(id, [this, key, asked, id, left](const user_actor& holder) {
-      self->request(holder, caf::infinite, log_in{asked->password, asked->from})
+      self->request(holder, caf::infinite, asked->message)
           .then(
               [this, key, asked](login_ticket& ticket) {
                 end(*asked, login_limits::outcome::right);
@@ -188,32 +211,65 @@ struct directory_state {
                 // It fell asleep just then.
                 if (cause == caf::sec::request_receiver_down && left == retries::one)
                   return ask_user(key, asked, id, retries::none);
-                fail(key, *asked, std::move(cause));
+                fail(key, asked, id, std::move(cause));
               });
     });
   }
 
   /// As much work and the same answer as for a wrong password.
-  void refuse_unknown(uint64_t key, const asked_ptr& asked) {
-    self->request(parts.hasher, caf::infinite, verify_password{asked->password, {}})
-        .then(
-            [this, key, asked](const password_verdict&) { fail(key, *asked, wrong_credentials()); },
-            [this, key, asked](error& cause) { fail(key, *asked, std::move(cause)); });
+  void refuse_unknown(uint64_t key, const guess_ptr<log_in>& asked) {
+    self->request(parts.hasher, caf::infinite, verify_password{asked->message.password, {}})
+        .then([this, key,
+               asked](const password_verdict&) { fail(key, asked, {}, wrong_credentials()); },
+              [this, key, asked](error& cause) { fail(key, asked, {}, std::move(cause)); });
+  }
+  /// A wrong code costs no work either.
+  void refuse_unknown(uint64_t key, const guess_ptr<redeem_code>& asked) {
+    fail(key, asked, {}, wrong_code());
   }
 
-  void fail(uint64_t key, const log_in_by_name& asked, error cause) {
-    end(asked, code_of(cause) == errc::unauthenticated ? login_limits::outcome::wrong
-                                                       : login_limits::outcome::undecided);
+  template <class M>
+  void fail(uint64_t key, const guess_ptr<M>& asked, std::optional<user_id> id, error cause) {
+    auto is_wrong = code_of(cause) == errc::unauthenticated;
+    end(*asked, is_wrong ? login_limits::outcome::wrong : login_limits::outcome::undecided);
+    if (is_wrong) note_failure(asked->from, id, id ? asked->username : std::string{});
     answers_.fail<login_ticket>(key, std::move(cause));
   }
 
-  void end(const log_in_by_name& asked, login_limits::outcome outcome) {
+  template <class M>
+  void end(const guess<M>& asked, login_limits::outcome outcome) {
     limits.end({asked.username, asked.from.address}, outcome, parts.clock->now());
+  }
+
+  /// The audit log hears of failures, but a flood of them only as a number. A name that nobody has
+  /// is not told: it may be a password, typed into the wrong field.
+  void note_failure(const client& from, std::optional<user_id> id, std::string name) {
+    constexpr int told_per_minute_max = 60;
+    auto now = parts.clock->now();
+    if (now - failures_since_ >= std::chrono::minutes{1} || now < failures_since_) {
+      failures_since_ = now;
+      failures_told_ = 0;
+    }
+    if (failures_told_ >= told_per_minute_max) return static_cast<void>(++failures_untold_);
+    ++failures_told_;
+    auto told = audited(from, {}, now, "login.failed",
+                        {id ? to_string(*id) : std::string{}, std::move(name)});
+    told.entry.result = audit_result::refused;
+    if (auto untold = std::exchange(failures_untold_, 0); untold > 0)
+      told.entry.detail.text = "{\"untold\":" + std::to_string(untold) + "}";
+    self->request(parts.storage, caf::infinite, commit{{std::move(told)}})
+        .then([](const done&) {},
+              [](const error& cause) {
+                log_warning("audit.not_stored", {{"error", cause}});
+              });
   }
 
   std::unordered_map<user_id, entry> users_;
   std::unordered_map<caf::actor_id, user_id> ids_;
   held_answers answers_;
+  instant failures_since_;
+  int failures_told_ = 0;  ///< within a minute
+  int64_t failures_untold_ = 0;
   metric_gauge* users_awake_ = nullptr;
   metric_gauge* session_bytes_ = nullptr;
 };
@@ -226,8 +282,8 @@ directory_actor::behavior_type run_directory(
   self->state.parts = *parts;
   self->state.limits = login_limits{parts->limits};
   self->state.watch_memory();
-  return {handle<locate>(self), handle<log_in_by_name>(self), handle<log_in_alone>(self),
-          handle<user_idle>(self), handle<awake_check>(self)};
+  return {handle<locate>(self),        handle<log_in_by_name>(self), handle<log_in_alone>(self),
+          handle<reset_by_name>(self), handle<user_idle>(self),      handle<awake_check>(self)};
 }
 
 }  // namespace

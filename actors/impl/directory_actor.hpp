@@ -12,6 +12,7 @@
 namespace parley {
 
 struct directory_parts {
+  storage_actor storage;  ///< for the audit log
   reader_actor reader;
   hasher_actor hasher;
   /// Starts a USER; its parent is told user_idle and ends the USER when it ends.

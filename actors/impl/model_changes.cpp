@@ -49,6 +49,25 @@ expected<void> check_model(const model_config& model) {
   return std::move(faults).to_error();
 }
 
+/// Whom a system model is open to; a personal one is its owner's alone.
+expected<void> check_access(const model_config& model, const patch_of<model_config>& given) {
+  if (!given.has(&model_config::access)) return caf::unit;
+  fault_list faults;
+  if (!model.is_system()) faults.add("/access", "system", "Only a system model is open to others.");
+  for (size_t i = 0; i < model.access.size(); ++i) {
+    const auto& open_to = model.access[i];
+    auto id = open_to.id.value_or("");
+    auto is_good = open_to.type == access_type::everyone ? !open_to.id
+                   : open_to.type == access_type::role   ? enum_of<role>(id).has_value()
+                                                         : user_id::parse(id).has_value();
+    if (!is_good)
+      faults.add("/access/" + std::to_string(i) + "/id", "access",
+                 "Must name a role or a user; everyone has no id.");
+  }
+  if (faults.is_empty()) return caf::unit;
+  return std::move(faults).to_error();
+}
+
 }  // namespace
 
 expected<model_config> make_model(const patch_of<model_config>& wanted, const model_owner& owner,
@@ -64,6 +83,7 @@ expected<model_config> make_model(const patch_of<model_config>& wanted, const mo
   model.owner_is_admin = owner.is_admin;
   auto key = std::exchange(model.api_key, secret_text{});
   TRY(auto origin, tools.origin_of(model));
+  TRY_DONE(check_access(model, wish));
   TRY_DONE(check_extras(model, wish));
   TRY_DONE(seal_key(model, key, origin, tools));
   TRY_DONE(seal_channels(model, nullptr, tools));
@@ -85,6 +105,7 @@ expected<model_config> change_model_config(const model_config& present,
   auto old_origin = tools.origin_of(present);
   if (has_new_key || !old_origin || *old_origin != origin)
     TRY_DONE(seal_key(model, key, origin, tools));
+  TRY_DONE(check_access(model, patch));
   TRY_DONE(check_extras(model, patch));
   if (patch.has(&model_config::channels)) TRY_DONE(seal_channels(model, &present, tools));
   return model;
@@ -103,6 +124,18 @@ const model_config* find_model_in(const std::vector<model_config>& models, model
   auto found = std::find_if(models.begin(), models.end(),
                             [&](const model_config& model) { return model.id == id; });
   return found == models.end() ? nullptr : &*found;
+}
+
+patch_of<model_config> wish_for_a_list(patch_of<model_config> wish) {
+  if (!wish.has(&model_config::name)) wish.set(&model_config::name, std::string{"?"});
+  if (!wish.has(&model_config::model)) wish.set(&model_config::model, std::string{"?"});
+  return wish;
+}
+
+std::vector<model_config> in_order(std::vector<model_config> models) {
+  std::stable_sort(models.begin(), models.end(),
+                   [](const model_config& a, const model_config& b) { return a.place < b.place; });
+  return models;
 }
 
 error model_gone() {

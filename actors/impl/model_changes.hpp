@@ -43,6 +43,12 @@ expected<void> check_name_is_free(const std::vector<model_config>& models,
 
 const model_config* find_model_in(const std::vector<model_config>& models, model_id id);
 
+/// Of an upstream that is asked for its list: which model does not matter.
+patch_of<model_config> wish_for_a_list(patch_of<model_config> wish);
+
+/// As lists show them.
+std::vector<model_config> in_order(std::vector<model_config> models);
+
 /// One sentence for absent, foreign and disabled models.
 error model_gone();
 

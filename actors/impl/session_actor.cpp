@@ -166,8 +166,9 @@ void session_state::on(const idle_check&) {
   schedule_check();
 }
 
+// Asleep, a temporary session would be gone.
 void session_state::on(const rest&) {
-  if (is_idle()) tell_idle();
+  if (is_idle() && !header_.temporary) tell_idle();
 }
 
 void session_state::on(const sleep_now&) {

@@ -62,7 +62,9 @@ void session_state::reload() {
           });
 }
 
+// A temporary session is known to the device that began it alone.
 void session_state::note(std::string name, std::string data) {
+  if (header_.temporary) return;
   self_->send(parts_.parent, note_event{std::move(name), std::move(data)});
 }
 

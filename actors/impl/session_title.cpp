@@ -11,6 +11,7 @@ namespace parley {
 // What the first turn left: its question is all of the path that was sent.
 void session_state::begin_title() {
   if (is_title_tried_ || !last_ || !last_provider_ || last_->path.size() != 1) return;
+  if (header_.temporary) return;
   if (header_.title_source != title_source::by_default || messages_.size() < 2) return;
   if (messages_[1].status == message_status::error) return;
   is_title_tried_ = true;

@@ -278,6 +278,8 @@ caf::result<session> session_state::on(const fork_session& wanted) {
   ++seen_;
   last_used_ = self_->clock().now();
   if (is_absent() || is_fresh_) return refuse_absent();
+  if (header_.temporary)
+    return make_error(errc::conflict, "temporary_session", "A temporary chat can't do this.");
   if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
   auto shown = header_.active_leaf_id.value_or(message_id{});
   TRY(auto copies, copies_of(wanted.leaf.is_none() ? shown : wanted.leaf, wanted.made));

@@ -29,16 +29,17 @@ caf::result<user> user_state::on(const change_account& message) {
 
 caf::result<done> user_state::on(const leave& message) {
   TRY_DONE(check_caller(message.who));
-  return erase();
+  return erase(audited(message.who, now(), "user.left", target_of(account_)));
 }
 
-caf::result<done> user_state::on(const remove_account&) {
+caf::result<done> user_state::on(const remove_account& message) {
   TRY_DONE(check_present());
-  return erase();
+  return erase(audited(message.by, now(), "user.deleted", target_of(account_)));
 }
 
-caf::result<done> user_state::erase() {
-  return store_then<done>(*this, {erase_user{id_}}, [this] {
+// What is told comes first: afterwards the name of who leaves is gone.
+caf::result<done> user_state::erase(const append_audit& told) {
+  return store_then<done>(*this, {told, erase_user{id_}}, [this] {
     fault_ = make_error(errc::not_found);
     tell_sessions(end_streams{});
     logins_.clear();
@@ -47,23 +48,49 @@ caf::result<done> user_state::erase() {
   });
 }
 
+namespace {
+
+/// {"role":"ADMIN"}: what an ADMIN has changed of an account.
+std::string changes_of(const user& before, const user& after) {
+  std::string text;
+  json_writer json{text};
+  json.begin_object();
+  if (after.role != before.role) json.member("role", name_of(after.role));
+  if (after.status != before.status) json.member("status", name_of(after.status));
+  if (after.labels != before.labels) json.key("labels").raw(after.labels.text);
+  json.end_object();
+  return text;
+}
+
+}  // namespace
+
 caf::result<user> user_state::on(const alter_account& message) {
   TRY_DONE(check_present());
+  TRY_DONE(check_version(message.if_version, account_.version));
+  if (message.labels) TRY_DONE(check_labels(*message.labels));
   auto changed = account_;
   changed.role = message.role.value_or(account_.role);
   changed.status = message.status.value_or(account_.status);
-  if (changed.role == account_.role && changed.status == account_.status) return shown(account_);
-  ++changed.token_version;
+  changed.labels = message.labels.value_or(account_.labels);
+  // Nobody has chosen a password yet.
+  if (changed.status == user_status::active && !changed.reset_hash.empty() &&
+      changed.password_hash.empty())
+    changed.status = user_status::invited;
+  auto is_revoked = changed.role != account_.role || changed.status != account_.status;
+  if (!is_revoked && changed.labels == account_.labels) return shown(account_);
+  if (is_revoked) ++changed.token_version;
   ++changed.version;
   changed.updated_at = now();
   std::vector<change> changes{update_user{changed}};
   // Whoever is enabled again logs in again.
-  auto ends_logins = changed.status != user_status::active;
+  auto ends_logins = is_revoked && changed.status != user_status::active;
   if (ends_logins) changes.push_back(erase_logins{id_, {}, {}});
-  return store_then<user>(*this, std::move(changes), [this, changed, ends_logins] {
+  changes.push_back(audited(message.by, now(), "user.changed", target_of(account_),
+                            changes_of(account_, changed)));
+  return store_then<user>(*this, std::move(changes), [this, changed, ends_logins, is_revoked] {
     account_ = changed;
     if (ends_logins) logins_.clear();
-    tell_sessions(end_streams{});
+    if (is_revoked) tell_sessions(end_streams{});
     return shown(account_);
   });
 }
@@ -79,20 +106,11 @@ caf::result<user_settings> user_state::on(const change_settings& message) {
   auto key = held.first;
   auto is_named = message.patch.has(&user_settings::default_model_id);
   auto wanted = is_named ? message.patch.value.default_model_id : std::nullopt;
-  if (!wanted || wanted == settings_.default_model_id || find_model_in(models_, *wanted)) {
-    store_settings(key, message.patch);
-    return held.second;
-  }
-  self->request(parts_->system_models, caf::infinite, find_system_model{*wanted})
-      .then([this, key, patch = message.patch](const model_config&) { store_settings(key, patch); },
-            [this, key](error& cause) {
-              if (code_of(cause) == errc::not_found) {
-                fault_list faults;
-                faults.add("/defaultModelId", "exists", "There is no such model.");
-                cause = std::move(faults).to_error();
-              }
-              answers.fail<user_settings>(key, std::move(cause));
-            });
+  if (wanted == settings_.default_model_id) wanted.reset();
+  need_model(wanted, [this, key, patch = message.patch](error fault) {
+    if (fault) return answers.fail<user_settings>(key, std::move(fault));
+    store_settings(key, patch);
+  });
   return held.second;
 }
 

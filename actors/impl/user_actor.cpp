@@ -7,8 +7,10 @@ namespace parley {
 
 user_state::~user_state() {
   for (const auto& call : calls_) caf::anon_send_exit(call, caf::exit_reason::user_shutdown);
-  for (const auto& [session, entry] : sessions_)
+  for (const auto& [session, entry] : sessions_) {
     caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
+    if (entry.texts) caf::anon_send_exit(entry.texts, caf::exit_reason::user_shutdown);
+  }
 }
 
 void user_state::begin(user_place place, std::shared_ptr<const user_parts> given) {
@@ -105,83 +107,12 @@ namespace {
 
 using user_self = user_actor::stateful_pointer<user_state>;
 
-user_actor::behavior_type make_behavior(user_self self) {
-  return {handle<log_in>(self),
-          handle<open_login>(self),
-          handle<refresh_login>(self),
-          handle<admit>(self),
-          handle<log_out>(self),
-          handle<list_logins>(self),
-          handle<end_login>(self),
-          handle<get_account>(self),
-          handle<change_account>(self),
-          handle<change_password>(self),
-          handle<leave>(self),
-          handle<alter_account>(self),
-          handle<set_password>(self),
-          handle<remove_account>(self),
-          handle<get_settings>(self),
-          handle<change_settings>(self),
-          handle<list_models>(self),
-          handle<get_model>(self),
-          handle<add_model>(self),
-          handle<change_model>(self),
-          handle<drop_model>(self),
-          handle<add_session>(self),
-          handle<list_sessions>(self),
-          handle<get_session>(self),
-          handle<patch_session>(self),
-          handle<remove_session>(self),
-          handle<fork_own_session>(self),
-          handle<change_sessions>(self),
-          handle<list_folders>(self),
-          handle<get_folder>(self),
-          handle<add_folder>(self),
-          handle<change_folder>(self),
-          handle<drop_folder>(self),
-          handle<list_messages>(self),
-          handle<get_message>(self),
-          handle<post_message>(self),
-          handle<join_reply>(self),
-          handle<stop_turn>(self),
-          handle<change_session_message>(self),
-          handle<drop_session_message>(self),
-          handle<preview_message>(self),
-          handle<get_session_summary>(self),
-          handle<write_session_summary>(self),
-          handle<drop_session_summary>(self),
-          handle<make_session_summary>(self),
-          handle<count_tokens>(self),
-          handle<join_events>(self),
-          handle<leave_events>(self),
-          handle<get_named_model>(self),
-          handle<open_call>(self),
-          handle<call_ended>(self),
-          handle<list_api_keys>(self),
-          handle<get_api_key>(self),
-          handle<add_api_key>(self),
-          handle<drop_api_key>(self),
-          handle<list_usage>(self),
-          handle<list_limits>(self),
-          handle<reserve_spend>(self),
-          handle<tokens_streamed>(self),
-          handle<spend_settled>(self),
-          handle<find_model>(self),
-          handle<note_event>(self),
-          handle<session_idle>(self),
-          handle<turn_ended>(self),
-          handle<session_weighs>(self),
-          handle<rest>(self),
-          handle<idle_check>(self),
-          handle<sleep_now>(self)};
-}
-
 user_actor::behavior_type run_user(user_self self, const std::shared_ptr<user_place>& place,
                                    const std::shared_ptr<const user_parts>& parts) {
   harden(self);
   self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
   self->state.begin(*place, parts);
-  return make_behavior(self);
+  return handle_table<user_actor>(self);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "actors/impl/call_actor.hpp"
+#include "actors/impl/live_settings.hpp"
 #include "actors/impl/model_changes.hpp"
 #include "actors/impl/quota_board.hpp"
 #include "actors/impl/user_gauge.hpp"
@@ -25,6 +26,14 @@ using session_factory = std::function<session_actor(session_parent_actor parent,
 /// Starts a CALL for its USER.
 using call_factory = std::function<call_actor(call_place place)>;
 
+/// The same for one that is never stored: whoever reads it asks `texts` in place of READER.
+struct temporary_session {
+  session_actor holder;
+  reader_actor texts;
+};
+using temporary_factory =
+    std::function<temporary_session(session_parent_actor parent, session fresh)>;
+
 struct user_limits {
   size_t logins_max = 50;   ///< the oldest goes
   size_t models_max = 100;  ///< settings: models_per_user_max
@@ -34,6 +43,7 @@ struct user_limits {
   int64_t sessions_max = 10'000;     ///< settings: sessions_per_user_max
   size_t sessions_open_max = 1'000;  ///< SESSION actors awake at a time
   int streams_max = 4;               ///< settings: streams_per_user_max
+  size_t temporary_max = 10;         ///< settings: temporary_sessions_max
   int wrong_passwords_max = 5;       ///< in change_password, within wrong_password_pause
   std::chrono::seconds wrong_password_pause{900};
   std::chrono::seconds access_token_life{900};
@@ -51,11 +61,14 @@ struct user_parts {
   system_models_actor system_models;
   session_factory start_session;
   call_factory start_call;
+  temporary_factory start_temporary;
   /// Why no turn should be begun: the database does not take it. Empty when it does, or unset.
   /// Asked at each turn, so it must not block (docs/decisions/0007-storage-health.md).
   std::function<error()> storage_fault;
   model_tools models;
   std::shared_ptr<const quota_board> quotas = std::make_shared<quota_board>();
+  /// What an ADMIN changes while the system runs; never null.
+  std::shared_ptr<const live_settings> live = std::make_shared<const live_settings>();
   const token_signer* signer = nullptr;
   const wall_clock* clock = &system_wall_clock();
   user_limits limits;

@@ -12,7 +12,7 @@ caf::result<model_config> user_state::on(const get_named_model& asked) {
     if (model.enabled && model.name == asked.name) return judged(model);
   if (asked.name.empty()) return model_gone();
   return self->delegate(parts_->system_models,
-                        find_system_model{{}, model_purpose::turn, asked.name});
+                        find_system_model{{}, model_purpose::turn, viewer(), asked.name});
 }
 
 caf::result<call_ticket> user_state::on(const open_call& asked) {

@@ -56,6 +56,7 @@ caf::result<done> user_state::on(const drop_session_summary& asked) {
 
 caf::result<session_summary> user_state::on(const make_session_summary& asked) {
   TRY_DONE(check_caller(asked.who));
+  TRY_DONE(check_maintenance());
   TRY(auto* entry, reach(asked.session));
   ++entry->sent;
   return self->delegate(entry->holder, asked.wish);

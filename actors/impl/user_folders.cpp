@@ -59,7 +59,12 @@ caf::result<folder> user_state::on(const add_folder& message) {
   auto held = answers.hold<folder>(self);
   make_once<folder>(
       *this, held.first, own(message.key),
-      [this, key = held.first, message] { make_folder(key, message); },
+      [this, key = held.first, message] {
+        need_model(message.patch.value.model_id, [this, key, message](error fault) {
+          if (fault) return answers.fail<folder>(key, std::move(fault));
+          make_folder(key, message);
+        });
+      },
       [this, key = held.first](const remember_key& made) {
         if (const auto* known = find_folder(made.folder))
           answers.deliver<folder>(key, *known);
@@ -96,13 +101,28 @@ caf::result<folder> user_state::on(const change_folder& message) {
   TRY_DONE(check_caller(message.who));
   const auto* known = find_folder(message.id);
   if (known == nullptr) return no_folder();
-  TRY_DONE(check_version(message.if_version, known->version));
+  auto held = answers.hold<folder>(self);
+  auto model = message.patch.value.model_id;
+  if (model == known->model_id) model.reset();
+  need_model(model, [this, key = held.first, message](error fault) {
+    if (fault) return answers.fail<folder>(key, std::move(fault));
+    store_folder(key, message);
+  });
+  return held.second;
+}
+
+void user_state::store_folder(uint64_t key, const change_folder& asked) {
+  auto fail = [&](error cause) { answers.fail<folder>(key, std::move(cause)); };
+  const auto* known = find_folder(asked.id);
+  if (known == nullptr) return fail(no_folder());
+  if (auto same = check_version(asked.if_version, known->version); !same)
+    return fail(std::move(same.error()));
   auto changed = *known;
-  message.patch.apply_to(changed);
+  asked.patch.apply_to(changed);
   ++changed.version;
   changed.updated_at = now();
-  TRY_DONE(check_place(changed));
-  return store_then<folder>(*this, {update_folder{changed}}, [this, changed] {
+  if (auto placed = check_place(changed); !placed) return fail(std::move(placed.error()));
+  store_then<folder>(*this, key, {update_folder{changed}}, [this, changed] {
     put_folder(changed);
     return changed;
   });

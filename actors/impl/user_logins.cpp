@@ -53,7 +53,7 @@ void user_state::finish_log_in(uint64_t key, const client& from, const proven_pa
   auto changed = account_;
   if (!verdict.rehashed.empty() && account_.password_hash == proven.hash)
     changed.password_hash = verdict.rehashed;
-  open(key, std::move(changed), from);
+  open(key, std::move(changed), {from});
 }
 
 caf::result<login_ticket> user_state::on(const open_login& message) {
@@ -64,11 +64,11 @@ caf::result<login_ticket> user_state::on(const open_login& message) {
                       "Please log in with name and password.");
   touch();
   auto held = answers.hold<login_ticket>(self);
-  open(held.first, account_, message.from);
+  open(held.first, account_, {message.from});
   return held.second;
 }
 
-void user_state::open(uint64_t key, user changed, const client& from) {
+void user_state::open(uint64_t key, user changed, const wanted_login& wanted) {
   auto token = refresh_token::make(id_);
   login entry;
   entry.id = login_id::make();
@@ -76,11 +76,11 @@ void user_state::open(uint64_t key, user changed, const client& from) {
   entry.created_at = entry.last_used_at = now();
   entry.expires_at = now() + parts_->limits.refresh_token_life;
   entry.refresh_hash = token.stored_form();
-  note_client(entry, from);
+  note_client(entry, wanted.from);
   changed.last_login_at = now();
 
   // Expired ones go, and of the others those unused for longest, until there is room.
-  auto by_use = logins_;
+  auto by_use = wanted.ends_others ? std::vector<login>{} : logins_;
   std::sort(by_use.begin(), by_use.end(), [](const login& a, const login& b) {
     return std::tie(a.last_used_at, a.id) > std::tie(b.last_used_at, b.id);
   });
@@ -94,6 +94,7 @@ void user_state::open(uint64_t key, user changed, const client& from) {
       changes.push_back(erase_logins{id_, old.id, {}});
   }
   changes.push_back(create_login{entry});
+  changes.push_back(audited(wanted.from, id_, now(), wanted.action, target_of(account_)));
   store_then<login_ticket>(*this, key, std::move(changes), [this, changed, entry, by_use, token] {
     account_ = changed;
     forget_logins([&](const login& old) {
@@ -166,7 +167,8 @@ void user_state::judge_spent_token(uint64_t key, const spent_token& found) {
   if (now() - found.spent_at <= parts_->limits.spent_token_grace) return fail("token_spent");
   log_warning("login.token_reused", {{"user", id_}, {"login", *found.login}});
   auto ended = *found.login;
-  self->request(parts_->storage, caf::infinite, commit{{erase_logins{id_, ended, {}}}})
+  auto told = audited(client{}, id_, now(), "login.token_reused", target_of(account_));
+  self->request(parts_->storage, caf::infinite, commit{{erase_logins{id_, ended, {}}, told}})
       .await(
           [this, key, ended](const done&) {
             forget_logins([&](const login& entry) { return entry.id == ended; });
@@ -227,7 +229,7 @@ caf::result<done> user_state::on(const change_password& message) {
     return make_error(errc::rate_limited, "Too many wrong passwords.", std::move(detail));
   }
   auto held = answers.hold<done>(self);
-  password_change wanted{message.who.login, account_.token_version, message.next};
+  password_change wanted{message.who.login, account_.token_version, message.next, message.who};
   // The account of mode `single` has none at first: nothing is to be proved.
   if (account_.password_hash.empty()) {
     hash_next(held.first, wanted);
@@ -259,15 +261,18 @@ caf::result<user> user_state::on(const set_password& message) {
   auto held = answers.hold<user>(self);
   self->request(parts_->hasher, caf::infinite, hash_password{message.password})
       .then(
-          [this, key = held.first, must_change = message.must_change](hashed_password& hashed) {
+          [this, key = held.first, must_change = message.must_change,
+           by = message.by](hashed_password& hashed) {
             if (fault_) return answers.fail<user>(key, fault_);
             auto changed = account_;
             changed.password_hash = std::move(hashed.hash);
             changed.must_change_password = must_change;
+            void_reset_code(changed);
             ++changed.token_version;
             ++changed.version;
             changed.updated_at = now();
-            store_then<user>(*this, key, {update_user{changed}, erase_logins{id_, {}, {}}},
+            auto told = audited(by, now(), "user.password_set", target_of(account_));
+            store_then<user>(*this, key, {update_user{changed}, erase_logins{id_, {}, {}}, told},
                              [this, changed] {
                                account_ = changed;
                                forget_logins([](const login&) { return true; });
@@ -294,11 +299,13 @@ void user_state::store_password(uint64_t key, const password_change& wanted, std
   auto changed = account_;
   changed.password_hash = std::move(hash);
   changed.must_change_password = false;
+  void_reset_code(changed);
   ++changed.token_version;
   ++changed.version;
   changed.updated_at = now();
   auto kept = wanted.login;
-  store_then<done>(*this, key, {update_user{changed}, erase_logins{id_, {}, kept}},
+  auto told = audited(wanted.by, now(), "user.password_changed", target_of(account_));
+  store_then<done>(*this, key, {update_user{changed}, erase_logins{id_, {}, kept}, told},
                    [this, changed, kept] {
                      account_ = changed;
                      forget_logins([&](const login& entry) { return entry.id != kept; });

@@ -66,7 +66,11 @@ void user_state::close_session(session_id closed) {
   if (found == sessions_.end()) return;
   give_back(found->second);
   end_spends_of(closed);
+  if (found->second.texts)
+    caf::anon_send_exit(found->second.texts, caf::exit_reason::user_shutdown);
   sessions_.erase(found);
+  // Of a temporary session its keys were kept as long as it was there.
+  std::erase_if(first_turns_, [&](const auto& entry) { return entry.second.session == closed; });
   read_gauge();
 }
 
@@ -117,8 +121,14 @@ caf::result<session> user_state::on(const add_session& message) {
 }
 
 void user_state::make_session(uint64_t key, const add_session& asked) {
-  if (session_count_ >= parts_->limits.sessions_max)
-    return answers.fail<session>(key, too_many_sessions());
+  need_model(asked.patch.value.model_id, [this, key, asked](error fault) {
+    if (fault) return answers.fail<session>(key, std::move(fault));
+    store_session(key, asked);
+  });
+}
+
+void user_state::store_session(uint64_t key, const add_session& asked) {
+  if (session_count_ >= sessions_max()) return answers.fail<session>(key, too_many_sessions());
   session header;
   asked.patch.apply_to(header);
   header.id = session_id::make();
@@ -152,7 +162,7 @@ caf::result<page_of<session>> user_state::on(const list_sessions& message) {
 
 caf::result<session> user_state::on(const get_session& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(parts_->reader, read_session{id_, message.id});
+  return self->delegate(texts_of(message.id), read_session{id_, message.id});
 }
 
 caf::result<session> user_state::on(const patch_session& message) {
@@ -183,10 +193,10 @@ void user_state::remove(session_id removed, const drop_session& drop,
   ++(*entry)->sent;
   self->request((*entry)->holder, caf::infinite, drop)
       .then(
-          [this, then, removed](const done&) {
-            session_count_ = std::max<int64_t>(0, session_count_ - 1);
+          [this, then, removed, counts = !(*entry)->texts](const done&) {
+            if (counts) session_count_ = std::max<int64_t>(0, session_count_ - 1);
             close_session(removed);
-            tell_event("session.deleted", event_text_of_id(to_string(removed)));
+            if (counts) tell_event("session.deleted", event_text_of_id(to_string(removed)));
             then({});
           },
           [then](const error& cause) { then(cause); });
@@ -204,8 +214,7 @@ caf::result<session> user_state::on(const fork_own_session& asked) {
 }
 
 void user_state::fork(uint64_t key, const fork_own_session& asked) {
-  if (session_count_ >= parts_->limits.sessions_max)
-    return answers.fail<session>(key, too_many_sessions());
+  if (session_count_ >= sessions_max()) return answers.fail<session>(key, too_many_sessions());
   auto entry = reach(asked.session);
   if (!entry) return answers.fail<session>(key, std::move(entry.error()));
   ++(*entry)->sent;
@@ -226,19 +235,20 @@ void user_state::fork(uint64_t key, const fork_own_session& asked) {
 
 caf::result<page_of<message>> user_state::on(const list_messages& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts_->reader,
+  return self->delegate(texts_of(asked.session),
                         page_messages{id_, asked.session, asked.page, asked.leaf, asked.after});
 }
 
 caf::result<message> user_state::on(const get_message& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts_->reader, read_message{id_, asked.session, asked.id});
+  return self->delegate(texts_of(asked.session), read_message{id_, asked.session, asked.id});
 }
 
 // -- Turns --------------------------------------------------------------------------------------
 
 caf::result<reply_ticket> user_state::on(const post_message& asked) {
   TRY_DONE(check_caller(asked.who));
+  TRY_DONE(check_maintenance());
   auto held = answers.hold<reply_ticket>(self);
   auto key = held.first;
   // Shared, so that megabytes of images are copied once, however many steps it takes.
@@ -269,12 +279,12 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   if (auto room = check_streams(); !room) return fail(std::move(room.error()));
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
   if (turn.content.kind != turn_kind::say) return start_where_it_is(key, asked);
-  if (session_count_ >= parts_->limits.sessions_max) return fail(too_many_sessions());
+  if (!asked->temporary && session_count_ >= sessions_max()) return fail(too_many_sessions());
   start_first(key, asked);
 }
 
 expected<void> user_state::check_streams() const {
-  if (running_ < parts_->limits.streams_max) return caf::unit;
+  if (running_ < streams_max()) return caf::unit;
   error_detail detail;
   detail.reason = "streams_max";
   detail.retry_after_s = 1;
@@ -282,16 +292,16 @@ expected<void> user_state::check_streams() const {
 }
 
 void user_state::start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked) {
-  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked->turn.content.target})
-      .then(
-          [this, key, asked](const message& target) {
-            asked->session = target.session_id;
-            if (auto admitted = check_caller(asked->who); !admitted)
-              answers.fail<reply_ticket>(key, std::move(admitted.error()));
-            else
-              start(key, asked);
-          },
-          [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
+  find_message(
+      asked->turn.content.target,
+      [this, key, asked](const message& target) {
+        asked->session = target.session_id;
+        if (auto admitted = check_caller(asked->who); !admitted)
+          answers.fail<reply_ticket>(key, std::move(admitted.error()));
+        else
+          start(key, asked);
+      },
+      [this, key](error& cause) { answers.fail<reply_ticket>(key, std::move(cause)); });
 }
 
 void user_state::start_in(uint64_t key, session_id target, start_turn turn) {
@@ -310,15 +320,17 @@ void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& 
   fresh.id = session_id::make();
   fresh.owner_id = id_;
   fresh.created_at = fresh.updated_at = now();
+  fresh.temporary = asked->temporary;
   // With a key it may have to be sent again.
   auto turn = asked->turn.key ? asked->turn : std::move(asked->turn);
   auto target = fresh.id;
-  auto entry = reach(target, std::move(fresh));
+  auto counts = !fresh.temporary;
+  auto entry = counts ? reach(target, std::move(fresh)) : reach_temporary(fresh);
   if (!entry) return answers.fail<reply_ticket>(key, std::move(entry.error()));
   ++(*entry)->sent;
   ++(*entry)->running;
   ++running_;
-  ++session_count_;
+  if (counts) ++session_count_;
   std::string first_key;
   if (turn.key) {
     first_key = key_name(*turn.key);
@@ -327,13 +339,13 @@ void user_state::start_first(uint64_t key, const std::shared_ptr<post_message>& 
   auto holder = (*entry)->holder;
   self->request(holder, caf::infinite, std::move(turn))
       .then(
-          [this, key, first_key](reply_ticket& ticket) {
-            first_turns_.erase(first_key);
+          [this, key, first_key, counts](reply_ticket& ticket) {
+            if (counts) first_turns_.erase(first_key);
             answers.deliver<reply_ticket>(key, std::move(ticket));
           },
-          [this, key, asked, first_key, target, holder](error& cause) {
+          [this, key, asked, first_key, target, holder, counts](error& cause) {
             first_turns_.erase(first_key);
-            --session_count_;
+            if (counts) --session_count_;
             close_session(target);
             self->send_exit(holder, caf::exit_reason::user_shutdown);
             // Another request with this key has come first, by whatever way: its result counts.
@@ -372,18 +384,17 @@ void user_state::hand_to_session(uint64_t key, session_id target, follow_reply q
 caf::result<reply_ticket> user_state::on(const join_reply& asked) {
   TRY_DONE(check_caller(asked.who));
   auto held = answers.hold<reply_ticket>(self);
-  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked.message})
-      .then(
-          [this, key = held.first, asked](const message& reply) {
-            // As in post_message: a login that ended meanwhile opens no stream.
-            if (auto admitted = check_caller(asked.who); !admitted)
-              answers.fail<reply_ticket>(key, std::move(admitted.error()));
-            else
-              hand_to_session(key, reply.session_id, {reply.id, asked.follow});
-          },
-          [this, key = held.first](error& cause) {
-            answers.fail<reply_ticket>(key, std::move(cause));
-          });
+  auto fail = [this, key = held.first](const error& cause) {
+    answers.fail<reply_ticket>(key, cause);
+  };
+  find_message(
+      asked.message,
+      [this, key = held.first, asked, fail](const message& reply) {
+        // As in post_message: a login that ended meanwhile opens no stream.
+        if (auto admitted = check_caller(asked.who); !admitted) return fail(admitted.error());
+        hand_to_session(key, reply.session_id, {reply.id, asked.follow});
+      },
+      fail);
   return held.second;
 }
 
@@ -395,15 +406,16 @@ caf::result<done> user_state::on(const stop_turn& asked) {
     return self->delegate(entry->holder, stop_reply{asked.message});
   }
   auto held = answers.hold<done>(self);
-  self->request(parts_->reader, caf::infinite, read_message{id_, {}, asked.message})
-      .then(
-          [this, key = held.first](const message& reply) {
-            auto entry = reach(reply.session_id);
-            if (!entry) return answers.fail<done>(key, std::move(entry.error()));
-            ++(*entry)->sent;
-            answers.hand_on<done>(key, (*entry)->holder, stop_reply{reply.id});
-          },
-          [this, key = held.first](error& cause) { answers.fail<done>(key, std::move(cause)); });
+  auto fail = [this, key = held.first](const error& cause) { answers.fail<done>(key, cause); };
+  find_message(
+      asked.message,
+      [this, key = held.first, fail](const message& reply) {
+        auto entry = reach(reply.session_id);
+        if (!entry) return fail(entry.error());
+        ++(*entry)->sent;
+        answers.hand_on<done>(key, (*entry)->holder, stop_reply{reply.id});
+      },
+      fail);
   return held.second;
 }
 

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "actors/impl/account_rules.hpp"
+#include "actors/impl/audit.hpp"
 #include "actors/impl/make_once.hpp"
 #include "actors/impl/store_then.hpp"
 #include "actors/impl/user_actor.hpp"
@@ -34,6 +35,10 @@ struct user_state {
   caf::result<done> on(const change_password& message);
   caf::result<user> on(const set_password& message);
 
+  // user_reset.cpp
+  caf::result<reset_ticket> on(const make_reset_code& message);
+  caf::result<login_ticket> on(const redeem_code& message);
+
   // user_account.cpp
   caf::result<done> on(const admit& message);
   caf::result<user> on(const get_account& message);
@@ -47,6 +52,8 @@ struct user_state {
   // user_models.cpp
   caf::result<model_list> on(const list_models& message);
   caf::result<model_config> on(const get_model& message);
+  caf::result<model_config> on(const draft_model& message);
+  caf::result<model_config> on(const get_tried_model& message);
   caf::result<model_config> on(const add_model& message);
   caf::result<model_config> on(const change_model& message);
   caf::result<done> on(const drop_model& message);
@@ -131,9 +138,10 @@ struct user_state {
  private:
   struct open_session {
     session_actor holder;
-    uint64_t sent = 0;  ///< messages, for the handshake of session_idle
-    int running = 0;    ///< turns granted
-    int64_t bytes = 0;  ///< as it says
+    uint64_t sent = 0;     ///< messages, for the handshake of session_idle
+    int running = 0;       ///< turns granted
+    int64_t bytes = 0;     ///< as it says
+    reader_actor texts{};  ///< of a temporary one
   };
   /// A first turn on its way to a session that is not stored yet.
   struct first_turn {
@@ -144,10 +152,17 @@ struct user_state {
     std::string hash;
     int64_t token_version = 0;
   };
+  /// A login to be opened, and what the audit log calls it.
+  struct wanted_login {
+    client from;
+    std::string action = "login.opened";
+    bool ends_others = false;
+  };
   struct password_change {
     login_id login;
     int64_t token_version = 0;
     secret_text next;
+    caller by;
   };
 
   /// Someone who hears of live changes.
@@ -194,7 +209,7 @@ struct user_state {
   // user_logins.cpp
   void finish_log_in(uint64_t key, const client& from, const proven_password& proven,
                      const password_verdict& verdict);
-  void open(uint64_t key, user changed, const client& from);
+  void open(uint64_t key, user changed, const wanted_login& wanted);
   login_ticket ticket_of(const login& entry, refresh_token token) const;
   void judge_spent_token(uint64_t key, const spent_token& found);
   const login* find_login(login_id id) const;
@@ -205,13 +220,18 @@ struct user_state {
   void store_password(uint64_t key, const password_change& wanted, std::string hash);
 
   // user_account.cpp
-  caf::result<done> erase();
+  caf::result<done> erase(const append_audit& told);
   void store_settings(uint64_t key, const patch_of<user_settings>& patch);
 
   // user_models.cpp
   bool is_admin() const;
+  model_viewer viewer() const { return {id_, account_.role}; }
+  /// Calls `then` with an error unless the model, if one is named, can be used now.
+  void need_model(const std::optional<model_id>& wanted, std::function<void(error)> then);
   model_config judged(model_config model) const;
   void make_personal_model(uint64_t key, const add_model& asked);
+  void store_model(uint64_t key, const add_model& asked);
+  void change_personal_model(uint64_t key, const change_model& asked);
   std::optional<owned_key> own(const std::optional<request_key>& key) const;
   void find_default_model(uint64_t key);
   caf::result<model_config> find_summary_model(model_id otherwise);
@@ -231,12 +251,25 @@ struct user_state {
   void tell_event(std::string name, std::string data);
   void end_listeners(login_id ended);
 
+  // user_temporary.cpp
+  const reader_actor& texts_of(session_id of) const;
+  expected<void> check_maintenance() const;
+  expected<open_session*> reach_temporary(const session& fresh);
+  void find_message(message_id wanted, std::function<void(const message&)> then,
+                    std::function<void(error&)> fail);
+  void find_in(std::vector<reader_actor> places, message_id wanted,
+               std::function<void(const message&)> then, std::function<void(error&)> fail);
+  int64_t sessions_max() const;
+  int streams_max() const;
+  size_t models_max() const;
+
   // user_folders.cpp
   struct bulk_job;
   const folder* find_folder(const std::optional<folder_id>& wanted) const;
   expected<void> check_folder(const patch_of<session>& patch) const;
   expected<void> check_place(const folder& changed) const;
   void make_folder(uint64_t key, const add_folder& asked);
+  void store_folder(uint64_t key, const change_folder& asked);
   void put_folder(const folder& changed);
   void go_on(const std::shared_ptr<bulk_job>& job);
 
@@ -250,6 +283,7 @@ struct user_state {
   expected<void> check_streams() const;
   void read_gauge();
   void make_session(uint64_t key, const add_session& asked);
+  void store_session(uint64_t key, const add_session& asked);
   void start(uint64_t key, const std::shared_ptr<post_message>& asked);
   void start_again(uint64_t key, const std::shared_ptr<post_message>& asked);
   void start_where_it_is(uint64_t key, const std::shared_ptr<post_message>& asked);

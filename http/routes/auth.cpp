@@ -76,6 +76,10 @@ expected<void> auth_methods(edge& at, exchange& x, const parsed_request&) {
         json.member("registration", name_of(known.registration));
         json.member("setupRequired", known.needs_setup);
         json.member("passwordRequired", known.needs_password);
+        json.key("banner");
+        write_json(json, known.banner);
+        json.key("maintenance");
+        write_json(json, known.maintenance);
         json.key("passwordRules").begin_object().member("lengthMin", 8).member("lengthMax", 128);
         json.end_object().key("providers").begin_array().end_array().end_object();
         return json_answer(200, std::move(body));
@@ -89,6 +93,7 @@ expected<void> register_account(edge& at, exchange& x, const parsed_request& req
   message.account = account_in(body.value);
   message.password = body.value.password;
   message.setup_code = body.value.setup_code;
+  message.invite_code = body.value.invite_code;
   message.from = x.from();
   at.ask_actor<login_ticket>(
       x, at.admin(), std::move(message),
@@ -113,6 +118,17 @@ expected<void> log_in(edge& at, exchange& x, const parsed_request& request) {
   at.ask_actor<login_ticket>(x, at.directory(),
                              log_in_by_name{body.value.username, body.value.password, x.from()},
                              render);
+  return {};
+}
+
+expected<void> reset_password(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto body, read_body<reset_body>(request, use::in_create));
+  auto& wish = body.value;
+  at.ask_actor<login_ticket>(
+      x, at.directory(), reset_by_name{wish.username, wish.code, wish.new_password, x.from()},
+      [cookie = is_browser(request), secure = is_secure(request)](const login_ticket& ticket) {
+        return ticket_answer(200, ticket, cookie, secure);
+      });
   return {};
 }
 

@@ -104,6 +104,9 @@ expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<chat_body>(request, use::in_create));
   post_message message;
   message.session = body.value.session_id;
+  message.temporary = body.value.temporary;
+  if (message.temporary && message.session)
+    return field_error("/temporary", "new_session", "Only a new session can be temporary.");
   TRY(message.turn.content, draft_of(body, at.values().message_bytes_max));
   return begin_turn(at, x, request, {std::move(message), body.value.stop_on_disconnect});
 }

@@ -42,6 +42,7 @@ expected<void> show_docs_script(edge& at, exchange& x, const parsed_request& req
 expected<void> auth_methods(edge& at, exchange& x, const parsed_request& request);
 expected<void> register_account(edge& at, exchange& x, const parsed_request& request);
 expected<void> log_in(edge& at, exchange& x, const parsed_request& request);
+expected<void> reset_password(edge& at, exchange& x, const parsed_request& request);
 expected<void> refresh(edge& at, exchange& x, const parsed_request& request);
 expected<void> log_out(edge& at, exchange& x, const parsed_request& request);
 expected<void> put_password(edge& at, exchange& x, const parsed_request& request);
@@ -57,6 +58,10 @@ expected<void> post_user(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_user(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_user(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_user(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_reset_code(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_invitations(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_invitation(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_invitation(edge& at, exchange& x, const parsed_request& request);
 
 // models.cpp
 expected<void> get_models(edge& at, exchange& x, const parsed_request& request);
@@ -65,6 +70,13 @@ expected<void> post_system_model(edge& at, exchange& x, const parsed_request& re
 expected<void> get_model(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_model(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> test_model(edge& at, exchange& x, const parsed_request& request);
+expected<void> discover_models(edge& at, exchange& x, const parsed_request& request);
+
+// admin.cpp
+expected<void> get_audit(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_streams(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_channels(edge& at, exchange& x, const parsed_request& request);
 
 // sessions.cpp
 expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request);

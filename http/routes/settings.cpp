@@ -27,7 +27,7 @@ expected<void> patch_system_settings(edge& at, exchange& x, const parsed_request
   TRY(auto version, read_if_match(request));
   TRY(auto patch, read_body<system_settings>(request, use::in_patch));
   at.ask_admin<system_settings>(
-      x, change_system{std::move(patch), version},
+      x, change_system{std::move(patch), version, x.who},
       [](const system_settings& changed) { return record_answer(200, changed); });
   return {};
 }

@@ -17,8 +17,11 @@ CREATE TABLE users (
   status               TEXT    NOT NULL,
   must_change_password INTEGER NOT NULL,
   last_login_at        INTEGER,
+  labels               TEXT    NOT NULL,
   password_hash        TEXT    NOT NULL,
-  token_version        INTEGER NOT NULL
+  token_version        INTEGER NOT NULL,
+  reset_hash           TEXT    NOT NULL,
+  reset_expires_at     INTEGER
 ) STRICT;
 
 -- Names differ in more than ASCII case; those of erased accounts are free again.
@@ -128,7 +131,9 @@ CREATE TABLE model_configs (
   params         TEXT    NOT NULL,
   prices         TEXT,
   capabilities   TEXT,
-  enabled        INTEGER NOT NULL
+  enabled        INTEGER NOT NULL,
+  access         TEXT    NOT NULL,
+  place          INTEGER NOT NULL
 ) STRICT;
 
 CREATE UNIQUE INDEX model_configs_of_owner ON model_configs (owner_id, name)
@@ -263,3 +268,52 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+
+-- Invitations outlive who made them.
+CREATE TABLE invitations (
+  id         BLOB    NOT NULL PRIMARY KEY,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  created_by BLOB    NOT NULL,
+  note       TEXT,
+  role       TEXT    NOT NULL,
+  uses       INTEGER NOT NULL,
+  uses_max   INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  code_hash  TEXT    NOT NULL UNIQUE
+) STRICT;
+
+-- A chain: each hash covers its entry and the hash before it. What retention has removed is always
+-- the chain's beginning; the anchor keeps the hash that the rest goes on from.
+CREATE TABLE audit_log (
+  seq         INTEGER PRIMARY KEY,
+  at          INTEGER NOT NULL,
+  actor_id    BLOB,
+  actor_name  TEXT    NOT NULL,
+  action      TEXT    NOT NULL,
+  target_id   TEXT    NOT NULL,
+  target_name TEXT    NOT NULL,
+  result      TEXT    NOT NULL,
+  address     TEXT    NOT NULL,
+  request_id  TEXT    NOT NULL,
+  detail      TEXT    NOT NULL,
+  hash        TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE audit_anchor (
+  id   INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  seq  INTEGER NOT NULL,
+  hash TEXT    NOT NULL
+) STRICT;
+INSERT INTO audit_anchor (id, seq, hash) VALUES (1, 0, '');
+
+CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_log_is_not_cut BEFORE DELETE ON audit_log
+WHEN OLD.seq > (SELECT seq FROM audit_anchor)
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;

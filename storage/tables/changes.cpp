@@ -76,12 +76,19 @@ expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max)
         expiry{"DELETE FROM spent_refresh_tokens WHERE hash IN (SELECT hash FROM"
                " spent_refresh_tokens WHERE spent_at<? LIMIT ?)",
                now - spent_token_age_max},
+        expiry{"DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at<?"
+               " LIMIT ?)",
+               now - invitation_age_max},
         expiry{"DELETE FROM logins WHERE id IN (SELECT id FROM logins WHERE expires_at<? LIMIT ?)",
                now - std::chrono::hours{24}}}) {
     if (done.rows >= rows_max) break;
     auto q = db.prepare(sql);
     q.bind(before);
     TRY_DONE(erase_some(std::move(q), done, rows_max));
+  }
+  if (done.rows < rows_max) {
+    TRY(auto cut, cut_audit(db, now, rows_max - done.rows));
+    done.rows += cut;
   }
   done.has_more = done.rows >= rows_max;
   return done;

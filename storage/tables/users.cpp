@@ -61,7 +61,8 @@ expected<void> apply(connection& db, const erase_user& change) {
   TRY_DONE(keep_an_admin(db, change.id));
   auto erase = db.prepare(
       "UPDATE users SET status='erased', username='', display_name=NULL, email=NULL,"
-      " password_hash='', token_version=token_version+1, version=version+1"
+      " password_hash='', reset_hash='', labels='{}', token_version=token_version+1,"
+      " version=version+1"
       " WHERE id=? AND status<>'erased'");
   erase.bind(change.id);
   TRY_DONE(erase.run_on_one());
@@ -183,30 +184,6 @@ expected<spent_token> read(const read_context& in, const find_spent_token& quest
     found.spent_at = {q.integer(1)};
   }
   return found;
-}
-
-expected<page_of<user>> read(const read_context& in, const list_accounts& question) {
-  page_plan plan{"accounts", question.page};
-  plan.bind_to(question.search);
-  TRY_DONE(plan.check(sizeof(user_id)));
-  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
-  const std::string matches =
-      " FROM users u WHERE u.status<>'erased' AND instr(lower(u.username),lower(?1))>0";
-  // Ids rise with the time of making.
-  auto sql = "SELECT " + columns_of<user>("u") + matches + plan.after("u.id", "?3") +
-             " ORDER BY u.id" + std::string{plan.direction()} + " LIMIT ?2";
-  auto q = in.db.prepare(sql);
-  q.bind(question.search, plan.limit() + 1);
-  if (!plan.key().empty()) q.bind_blob(plan.key());
-  auto rows = std::pair{[](const query& row) { return read_record<user>(row); },
-                        [](const query& row) { return key_of(row.id<user_id>(0)); }};
-  TRY(auto page, fill_page<user>(plan, q, in.page_bytes_max, rows));
-  if (question.page.needs_total) {
-    auto total = in.db.prepare("SELECT COUNT(*)" + matches);
-    total.bind(question.search);
-    TRY(page.total, total.number());
-  }
-  return page;
 }
 
 }  // namespace parley::storage

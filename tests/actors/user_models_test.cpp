@@ -233,8 +233,8 @@ TEST_CASE("a turn uses the model asked for, else the user's default, the system'
   CHECK(world.found() == "mine");
   REQUIRE(world.prefer(shared->id));
   CHECK(world.found() == "shared");
-  CHECK(refusal(world.prefer(model_id::make())) == "invalid_input/invalid_fields");
-  CHECK(refusal(world.prefer(resting->id)) == "invalid_input/invalid_fields");
+  CHECK(refusal(world.prefer(model_id::make())) == "not_found/model_gone");
+  CHECK(refusal(world.prefer(resting->id)) == "not_found/model_gone");
   CHECK(world.found() == "shared");
   auto leaving = world.add("leaving");
   REQUIRE(world.prefer(leaving->id));

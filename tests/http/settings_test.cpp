@@ -79,8 +79,8 @@ TEST_CASE("the default model: the user's before the system's") {
   REQUIRE(mine.status == 201);
   for (const auto& id : {mine.at("/id"), std::string{"01890000-0000-7000-8000-000000000000"}}) {
     auto refused = world.patch(eve, "/api/settings", R"({"defaultModelId":")" + id + "\"}");
-    CHECK(refused.status == 422);
-    CHECK(refused.faults() == "/defaultModelId");
+    CHECK(refused.status == 404);
+    CHECK(refused.at("/error/reason") == "model_gone");
   }
   CHECK(world.get(eve, "/api/settings").at("/defaultModelId") == second.at("/id"));
   CHECK(world.patch(eve, "/api/settings", R"({"defaultModelId":null})").status == 200);

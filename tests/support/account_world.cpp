@@ -54,6 +54,7 @@ void account_world::wire() {
   for_admin.hasher = hasher_;
   for_admin.models = tools;
   for_admin.quotas = quotas_;
+  for_admin.live = live;
   for_admin.clock = &clock;
   for_admin.setup_code = setup_code;
   for_admin.registration = registration_setting;
@@ -72,6 +73,7 @@ void account_world::wire() {
   for_users->system_models = admin_;
   for_users->models = tools;
   for_users->quotas = quotas_;
+  for_users->live = live;
   for_users->signer = &signer;
   for_users->clock = &clock;
   for_users->limits = limits;
@@ -84,6 +86,7 @@ void account_world::wire() {
     return spawn_call(system, std::move(place), counter_);
   };
   directory_parts for_directory;
+  for_directory.storage = storage_;
   for_directory.reader = reader_;
   for_directory.hasher = hasher_;
   for_directory.clock = &clock;

@@ -47,6 +47,7 @@ class account_world : public actor_world {
   std::vector<uint16_t> allowed_ports;  ///< for models of users
   token_signer signer{key_ring::make()};
   sealer keys{key_ring::make()};
+  std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   providers::catalogue presets = std::move(*providers::catalogue::load(""));
 
  private:

@@ -113,6 +113,21 @@ struct applier {
     to.keys.push_back(c);
     return {};
   }
+  error operator()(const append_audit& c) {
+    to.audit.push_back(c.entry);
+    return {};
+  }
+  error operator()(const change_invitation& c) {
+    if (c.step == invitation_step::make) return to.invitations[c.entry.id] = c.entry, error{};
+    auto found = to.invitations.find(c.entry.id);
+    if (found == to.invitations.end()) return make_error(errc::not_found);
+    if (c.step == invitation_step::erase) return to.invitations.erase(found), error{};
+    auto& known = found->second;
+    if (known.uses >= known.uses_max || known.expires_at <= c.at)
+      return make_error(errc::forbidden, "invitation_spent", "This invitation is spent.");
+    ++known.uses;
+    return {};
+  }
   template <class Other>
   error operator()(const Other&) {
     return make_error(errc::internal, "not in this script");
@@ -154,8 +169,7 @@ storage_actor::behavior_type run_storage(storage_actor::stateful_pointer<storage
                                          scripted_storage* script) {
   harden(self);
   self->state.script = script;
-  return {handle<commit>(self), handle<checkpoint_reply>(self), handle<flush>(self),
-          handle<sweep>(self)};
+  return handle_table<storage_actor>(self);
 }
 
 struct reader_state {
@@ -241,6 +255,21 @@ struct reader_state {
     return known_key{};
   }
 
+  caf::result<found_invitation> on(const find_invitation& asked) {
+    if (script->fail_read) return script->fail_read;
+    for (const auto& [id, known] : tables().invitations)
+      if (known.code_hash == asked.code_hash) return found_invitation{known};
+    return found_invitation{};
+  }
+  caf::result<page_of<invitation>> on(const page_invitations&) {
+    page_of<invitation> page;
+    for (const auto& [id, known] : tables().invitations) page.items.push_back(known);
+    return page;
+  }
+  caf::result<page_of<audit_entry>> on(const page_audit&) {
+    return page_of<audit_entry>{tables().audit, {}, {}};
+  }
+  caf::result<audit_check> on(const check_audit&) { return audit_check{}; }
   caf::result<calibration_list> on(const load_calibrations&) {
     if (script->fail_read) return script->fail_read;
     return tables().calibrations;
@@ -270,12 +299,7 @@ reader_actor::behavior_type run_reader(reader_actor::stateful_pointer<reader_sta
                                        scripted_storage* script) {
   harden(self);
   self->state.script = script;
-  return {
-      handle<find_username>(self),     handle<load_user>(self),    handle<find_spent_token>(self),
-      handle<list_accounts>(self),     handle<load_system>(self),  handle<load_session>(self),
-      handle<read_messages>(self),     handle<read_session>(self), handle<page_sessions>(self),
-      handle<page_messages>(self),     handle<read_message>(self), handle<find_key>(self),
-      handle<load_calibrations>(self), handle<sum_windows>(self),  handle<read_usage>(self)};
+  return handle_table<reader_actor>(self);
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ struct memory_tables {
   std::map<api_key_id, api_key> api_keys;
   quota_settings quotas;
   std::vector<usage_entry> usage;
+  std::map<invitation_id, invitation> invitations;
+  std::vector<audit_entry> audit;
 
   error apply(const change& wanted, instant now);
   user* find_name(std::string_view username);

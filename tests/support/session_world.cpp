@@ -126,6 +126,10 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
         return found->second;
       },
       [](const find_key&) -> caf::result<known_key> { return make_error(errc::internal); },
+      [](const find_invitation&) { return found_invitation{}; },
+      [](const page_audit&) { return page_of<audit_entry>{}; },
+      [](const check_audit&) { return audit_check{}; },
+      [](const page_invitations&) { return page_of<invitation>{}; },
       [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; },
       [](const sum_windows&) -> caf::result<window_sums> { return window_sums{}; },
       [](const read_usage&) -> caf::result<usage_report> { return make_error(errc::internal); }};
@@ -176,6 +180,9 @@ provider_actor::behavior_type run_provider(provider_actor::pointer self, session
   return {[=](const complete& call) { script->calls.push_back(call); },
           [=](const cancel_call& end) { script->cancelled.push_back(end.call); },
           [](const embed&) -> caf::result<embedded> { return make_error(errc::internal); },
+          [](const try_model&) -> caf::result<model_trial> { return make_error(errc::internal); },
+          [](const list_offers&) -> caf::result<offer_list> { return make_error(errc::internal); },
+          [](const read_channels&) { return channel_reports{}; },
           [](const channel_changed&) {},
           [](const meet_providers&) {},
           [](const fail_calls&) {}};
