@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "actors/storage.hpp"
 #include "base/settings.hpp"
 #include "schema/user.hpp"
 
@@ -53,6 +54,12 @@ struct tokens_options {
 /// Prints one count or one array of ids for each text. The first line of stdin that is no JSON
 /// string ends it.
 int count_tokens(const configuration& config, const tokens_options& options);
+
+class node;
+/// Follows the chain of the audit log from its anchor to its end.
+expected<audit_check> verify_audit(node& on);
+/// Prints what came of it; 1 if the log was changed.
+int verify_audit(const configuration& config);
 
 /// Prints the sentence of `cause` and returns 1.
 int report(const error& cause);

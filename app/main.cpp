@@ -100,6 +100,14 @@ void add_options(CLI::App& init, app::init_options& first) {
   init.add_option("--file", first.file, "JSON file: {\"models\":[…],\"settings\":{…}}");
 }
 
+template <class Add>
+void add_audit(CLI::App& parley_app, Add add) {
+  auto* audit = parley_app.add_subcommand("audit", "The audit log; the server must not run");
+  audit->require_subcommand(1);
+  add(*audit, "verify", "Was an entry changed or taken out?",
+      [](const configuration& config) { return app::verify_audit(config); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -158,6 +166,7 @@ int main(int argc, char** argv) {
   add(*models, "check", "Which system models the catalogue does not know, or have no price",
       app::check_models);
 
+  add_audit(parley_app, add);
   parley_app.add_subcommand("version", "Print the version")->callback([] {
     std::cout << "parley " << PARLEY_VERSION << "\n";
   });
