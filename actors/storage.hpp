@@ -1,6 +1,7 @@
 /// The actors of the database.
 #pragma once
 
+#include "actors/search_messages.hpp"
 #include "actors/storage_messages.hpp"
 
 namespace parley {
@@ -40,6 +41,7 @@ using reader_actor = caf::typed_actor<
     ask<check_audit, audit_check>,             // does the chain hold?
     ask<load_calibrations, calibration_list>,  // all of COUNTER's state
     ask<sum_windows, window_sums>,             // what USER counts quotas from
-    ask<read_usage, usage_report>>;            // summed up for a report
+    ask<read_usage, usage_report>,             // summed up for a report
+    ask<search_texts, search_page>>;           // words in titles and messages
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 #include "schema/change.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
+#include "schema/search.hpp"
 #undef PARLEY_INSPECTOR
 #define PARLEY_INSPECTOR
 #include "actors/admin.hpp"
@@ -176,6 +177,12 @@ void add(caf::actor_system_config& config, const char* name) {
   X(drop_message)               \
   X(drop_session_message)       \
   X(recount_messages)           \
+  X(search_texts)               \
+  X(search_own)                 \
+  X(search_filter)              \
+  X(search_page)                \
+  X(search_hit)                 \
+  X(excerpt_piece)              \
   X(put_summary)                \
   X(erase_summary)              \
   X(put_calibration)            \

@@ -57,6 +57,7 @@ using user_actor = caf::typed_actor<
     ask<drop_folder, done>,                // its sessions stay
     ask<list_messages, page_of<message>>,  // READER answers
     ask<get_message, message>,             // READER answers
+    ask<search_own, search_page>,          // READER answers
     ask<post_message, reply_ticket>,       // SESSION answers
     ask<join_reply, reply_ticket>,         // SESSION answers
     ask<stop_turn, done>,                  // SESSION answers

@@ -112,14 +112,18 @@ double run_bare(const load& work, size_t batch) {
   sqlite3* db = nullptr;
   must(sqlite3_open(files->path().c_str(), &db));
   must(sqlite3_exec(db,
+                    "DROP TRIGGER search_adds_title; DROP TRIGGER search_adds_message;"
                     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF;"
-                    "INSERT INTO sessions VALUES(x'01',1,0,0,x'02','','user',NULL,'slide',NULL,0,"
-                    "NULL,'{}','{}',NULL); PRAGMA foreign_keys=ON",
+                    "INSERT INTO sessions(id,version,created_at,updated_at,owner_id,title,"
+                    "title_source,context_strategy,tags,pinned,archived,message_count,params,"
+                    "metadata) VALUES(x'01',1,0,0,x'02','','user','slide','[]',0,0,0,'{}','{}');"
+                    "PRAGMA foreign_keys=ON",
                     nullptr, nullptr, nullptr));
   sqlite3_stmt* insert = nullptr;
   must(sqlite3_prepare_v2(db,
                           "INSERT INTO messages(id,version,created_at,updated_at,session_id,role,"
-                          "status,tokens,parts) VALUES(?,1,0,0,x'01','user','complete',?,?)",
+                          "status,tokens,pinned,metadata,measure,parts)"
+                          " VALUES(?,1,0,0,x'01','user','complete',?,0,'{}','{}',?)",
                           -1, &insert, nullptr));
   auto start = bench_clock::now();
   for (size_t i = 0; i < work.rows; i += batch) {

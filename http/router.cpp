@@ -50,6 +50,7 @@ std::vector<route> make_chat_routes(const row_maker& make) {
       read("/api/folders/{id}", member, get_folder),
       make.write(method::patch, "/api/folders/{id}", member, patch_folder),
       erase("/api/folders/{id}", member, delete_folder),
+      read("/api/search", member, get_search),
       read("/api/sessions/{id}/messages", member, get_messages),
       read("/api/sessions/{id}/messages/{messageId}", member, get_message),
       make.write(method::patch, "/api/sessions/{id}/messages/{messageId}", member, patch_message),

@@ -7,3 +7,4 @@
 #include "schema/change.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
+#include "schema/search.hpp"

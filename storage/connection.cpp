@@ -184,7 +184,8 @@ expected<std::unique_ptr<connection>> connection::open(const connection_options&
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, value_bytes_max);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 1);  // VACUUM INTO attaches its target
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // Triggers write to the index of search, and this SQLite trusts no trigger with FTS5 otherwise.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.is_writer ? 1 : 0, nullptr);
   // Also replaces SQLite's own automatic checkpoint, on every connection.
   sqlite3_wal_hook(
       handle,
@@ -256,6 +257,36 @@ int connection::changes() const {
   return sqlite3_changes(handle_);
 }
 
+int64_t connection::total_changes() const {
+  return sqlite3_total_changes64(handle_);
+}
+
+namespace {
+
+// SQLite is C: an exception must not pass through it.
+void run_rule(sqlite3_context* in, int, sqlite3_value** values) {
+  try {
+    auto rule = reinterpret_cast<connection::text_rule>(sqlite3_user_data(in));
+    auto text = static_cast<const char*>(sqlite3_value_blob(values[1]));
+    auto size = static_cast<size_t>(sqlite3_value_bytes(values[1]));
+    auto result = rule(sqlite3_value_int64(values[0]), {text ? text : "", size});
+    sqlite3_result_text64(in, result.data(), result.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  } catch (const std::exception&) {
+    sqlite3_result_error_nomem(in);
+  }
+}
+
+}  // namespace
+
+expected<void> connection::define(const char* name, text_rule rule) {
+  // Innocuous: the schema, which is not trusted otherwise, may call it in triggers.
+  constexpr auto flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+  auto code = sqlite3_create_function_v2(handle_, name, 2, flags, reinterpret_cast<void*>(rule),
+                                         run_rule, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return fault(code, "define a function");
+  return {};
+}
+
 expected<void> connection::checkpoint(bool truncate) {
   auto mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   int frames = 0;
@@ -274,6 +305,8 @@ error connection::fault(int code, std::string_view doing) {
       code == SQLITE_CONSTRAINT_ROWID)
     return unique_fault(message);
   if (code == SQLITE_CONSTRAINT_FOREIGNKEY) return make_error(errc::not_found);
+  if (primary == SQLITE_INTERRUPT)
+    return make_error(errc::timeout, "query_too_slow", "The question took too long to answer.");
   log_error("storage.failed", {{"code", code},
                                {"cause", message},
                                {"system_error", system_error},
@@ -301,6 +334,24 @@ error connection::fault(int code, std::string_view doing) {
     default:
       return make_error(errc::storage_failed);
   }
+}
+
+// -- time limits ---------------------------------------------------------------------------------
+
+time_limit::time_limit(connection& db, std::chrono::milliseconds limit) : db_(db) {
+  constexpr int steps_between_looks = 1000;
+  db.deadline_ = std::chrono::steady_clock::now() + limit;
+  sqlite3_progress_handler(
+      db.handle_, steps_between_looks,
+      [](void* self) {
+        auto deadline = static_cast<connection*>(self)->deadline_;
+        return std::chrono::steady_clock::now() > deadline ? 1 : 0;
+      },
+      &db);
+}
+
+time_limit::~time_limit() {
+  sqlite3_progress_handler(db_.handle_, 0, nullptr, nullptr);
 }
 
 // -- transactions --------------------------------------------------------------------------------

@@ -122,10 +122,16 @@ class connection {
   /// All statements of a script; nothing is cached.
   expected<void> run_script(const std::string& script);
 
+  /// Makes `rule` a function of SQL, `name(number, text)`; a pure one.
+  using text_rule = std::string (*)(int64_t, std::string_view);
+  expected<void> define(const char* name, text_rule rule);
+
   /// False inside BEGIN … COMMIT; true again when SQLite rolled back by itself.
   bool is_autocommit() const;
   int64_t last_row_id() const;
   int changes() const;
+  /// Of all statements so far, also those that virtual tables make of one.
+  int64_t total_changes() const;
   /// Frames in the write-ahead log after the last commit of this connection.
   int wal_frames() const { return wal_frames_; }
   /// Copies the log into the database as far as no reader needs it; `truncate` waits for readers
@@ -142,6 +148,7 @@ class connection {
 
  private:
   friend class query;
+  friend class time_limit;
   connection() = default;
   error fault(int code, std::string_view doing);
 
@@ -158,7 +165,20 @@ class connection {
       statements_;
   int wal_frames_ = 0;
   bool is_suspect_ = false;
+  std::chrono::steady_clock::time_point deadline_;
   json_reader json_{{.bytes_max = size_t{64} << 20, .strict = false}};
+};
+
+/// While it lives, a statement that runs beyond the limit fails with errc::timeout.
+class time_limit {
+ public:
+  time_limit(connection& db, std::chrono::milliseconds limit);
+  ~time_limit();
+  time_limit(const time_limit&) = delete;
+  time_limit& operator=(const time_limit&) = delete;
+
+ private:
+  connection& db_;
 };
 
 /// BEGIN … COMMIT; rolls back when it goes without commit(). Begin with begin().

@@ -110,7 +110,8 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<page_invitations, page_of<invitation>>(self),
           forward<load_calibrations, calibration_list>(self),
           forward<sum_windows, window_sums>(self),
-          forward<read_usage, usage_report>(self)};
+          forward<read_usage, usage_report>(self),
+          forward<search_texts, search_page>(self)};
 }
 
 }  // namespace parley::storage

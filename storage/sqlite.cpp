@@ -120,7 +120,9 @@ expected<void> database::prepare(instant now) const {
 }
 
 expected<std::unique_ptr<connection>> database::open_writer() const {
-  return connection::open({path_.string(), true, options_.busy_timeout});
+  TRY(auto opened, connection::open({path_.string(), true, options_.busy_timeout}));
+  TRY_DONE(define_search(*opened));
+  return opened;
 }
 
 expected<std::unique_ptr<connection>> database::open_reader() const {

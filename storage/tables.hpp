@@ -4,6 +4,7 @@
 /// change runs inside a transaction of the caller, who undoes what a failed one has done.
 #pragma once
 
+#include "actors/search_messages.hpp"
 #include "actors/storage_messages.hpp"
 #include "storage/connection.hpp"
 
@@ -75,6 +76,13 @@ expected<int64_t> cut_audit(connection& db, instant now, int64_t rows_max);
 /// chunks become their parts, their status `interrupted`. Returns how many; in a transaction.
 expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies_max = 100);
 
+/// Defines what the triggers of search call; before anything is written to sessions or messages.
+expected<void> define_search(connection& db);
+/// Removes the words of erased texts from the index's file by merging all its parts, a piece at a
+/// time. That costs what the index is large, so it begins the less often the larger it is, at least
+/// once a day. In a transaction of the caller.
+expected<sweep_result> purge_search(connection& db, instant now, int64_t pages_max = 128);
+
 // -- reads ---------------------------------------------------------------------------------------
 
 struct read_context {
@@ -109,5 +117,6 @@ expected<audit_check> read(const read_context& in, const check_audit& question);
 expected<calibration_list> read(const read_context& in, const load_calibrations& question);
 expected<window_sums> read(const read_context& in, const sum_windows& question);
 expected<usage_report> read(const read_context& in, const read_usage& question);
+expected<search_page> read(const read_context& in, const search_texts& question);
 
 }  // namespace parley::storage

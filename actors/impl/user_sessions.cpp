@@ -244,6 +244,12 @@ caf::result<message> user_state::on(const get_message& asked) {
   return self->delegate(texts_of(asked.session), read_message{id_, asked.session, asked.id});
 }
 
+caf::result<search_page> user_state::on(const search_own& asked) {
+  TRY_DONE(check_caller(asked.who));
+  return self->delegate(parts_->reader,
+                        search_texts{id_, asked.question, asked.filter, asked.page});
+}
+
 // -- Turns --------------------------------------------------------------------------------------
 
 caf::result<reply_ticket> user_state::on(const post_message& asked) {

@@ -103,6 +103,7 @@ struct user_state {
 
   // user_sessions.cpp
   caf::result<page_of<message>> on(const list_messages& asked);
+  caf::result<search_page> on(const search_own& asked);
   caf::result<message> on(const get_message& asked);
   caf::result<reply_ticket> on(const post_message& asked);
   caf::result<reply_ticket> on(const join_reply& asked);

@@ -25,6 +25,29 @@ inline expected<std::optional<owned_key>> read_owned_key(const edge& at, const e
   return std::optional<owned_key>{owned_key{x.who.user, std::move(*key)}};
 }
 
+// -- Parameters of a query; none when it is not given, a fault when it can't be read -------------
+
+template <class Id>
+std::optional<Id> query_id(const parsed_request& request, const char* name, fault_list& faults) {
+  auto text = request.query(name);
+  if (!text) return std::nullopt;
+  auto id = Id::parse(*text);
+  if (!id) faults.add(std::string{"/"} + name, "id", "This is not an id.");
+  return id;
+}
+template <named_enum Enum>
+std::optional<Enum> query_name(const parsed_request& request, const char* name,
+                               fault_list& faults) {
+  auto text = request.query(name);
+  if (!text) return std::nullopt;
+  auto value = enum_of<Enum>(*text);
+  if (!value) faults.add(std::string{"/"} + name, "one_of", "This is no value of it.");
+  return value;
+}
+std::optional<bool> query_flag(const parsed_request& request, const char* name, fault_list& faults);
+std::optional<instant> query_instant(const parsed_request& request, const char* name,
+                                     fault_list& faults);
+
 // home.cpp
 expected<void> home(edge& at, exchange& x, const parsed_request& request);
 expected<void> alive(edge& at, exchange& x, const parsed_request& request);
@@ -101,6 +124,9 @@ expected<void> post_folder(edge& at, exchange& x, const parsed_request& request)
 expected<void> get_folder(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_folder(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_folder(edge& at, exchange& x, const parsed_request& request);
+
+// search.cpp
+expected<void> get_search(edge& at, exchange& x, const parsed_request& request);
 
 // chat.cpp
 expected<void> post_turn(edge& at, exchange& x, const parsed_request& request);

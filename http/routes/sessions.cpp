@@ -7,24 +7,6 @@ namespace parley::http::routes {
 
 namespace {
 
-template <class Id>
-std::optional<Id> query_id(const parsed_request& request, const char* name, fault_list& faults) {
-  auto text = request.query(name);
-  if (!text) return std::nullopt;
-  auto id = Id::parse(*text);
-  if (!id) faults.add(std::string{"/"} + name, "id", "This is not an id.");
-  return id;
-}
-
-std::optional<bool> query_flag(const parsed_request& request, const char* name,
-                               fault_list& faults) {
-  auto text = request.query(name);
-  if (!text) return std::nullopt;
-  if (*text != "true" && *text != "false")
-    faults.add(std::string{"/"} + name, "type", "Must be true or false.", "\"boolean\"");
-  return *text == "true";
-}
-
 session_filter read_filter(const parsed_request& request, fault_list& faults) {
   session_filter filter;
   if (request.query("folderId") == "none")
@@ -35,11 +17,7 @@ session_filter read_filter(const parsed_request& request, fault_list& faults) {
   filter.pinned = query_flag(request, "pinned", faults);
   filter.archived = query_flag(request, "archived", faults).value_or(false);
   filter.model_id = query_id<model_id>(request, "modelId", faults);
-  if (auto after = request.query("updatedAfter")) {
-    filter.updated_after = parse_instant(*after);
-    if (!filter.updated_after)
-      faults.add("/updatedAfter", "instant", "Must be an RFC 3339 date-time.");
-  }
+  filter.updated_after = query_instant(request, "updatedAfter", faults);
   filter.title_part = request.query("q").value_or("");
   auto sort = request.query("sort").value_or("");
   filter.order = enum_of<session_order>(std::string_view{sort}.substr(sort.starts_with('-')))

@@ -317,3 +317,107 @@ WHEN OLD.seq > (SELECT seq FROM audit_anchor)
 BEGIN
   SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
+
+-- Search. `search_rows` has a row for each text that can be found: a message that is not being
+-- written, or (without message_seq) the title of a session. The index keeps words only, not texts:
+-- it forgets a row by being told its text once more, which the triggers do, whatever changes a
+-- row. indexed_text and indexed_parts are functions of Parley's own (chat/search_text.hpp).
+CREATE TABLE search_owners (
+  number   INTEGER PRIMARY KEY AUTOINCREMENT,
+  owner_id BLOB    NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE search_rows (
+  number      INTEGER PRIMARY KEY,
+  message_seq INTEGER UNIQUE,
+  owner       INTEGER NOT NULL,
+  session_id  BLOB    NOT NULL,
+  role        TEXT,
+  model_id    BLOB,
+  created_at  INTEGER NOT NULL,
+  text_bytes  INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX search_rows_titles ON search_rows (session_id) WHERE message_seq IS NULL;
+
+CREATE VIRTUAL TABLE search_index
+  USING fts5(text, content='', columnsize=0, tokenize="ascii tokenchars '.'");
+
+-- Words of erased texts stay in the index's older parts until these are merged: how many rows were
+-- erased since the last merging of all parts began, when that was, and whether it goes on.
+CREATE TABLE search_purge (
+  id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  erased     INTEGER NOT NULL,
+  is_running INTEGER NOT NULL,
+  began_at   INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO search_purge VALUES (1, 0, 0, 0);
+
+CREATE TRIGGER search_adds_title AFTER INSERT ON sessions BEGIN
+  INSERT INTO search_owners (owner_id) SELECT new.owner_id
+    WHERE NOT EXISTS (SELECT 1 FROM search_owners o WHERE o.owner_id = new.owner_id);
+  INSERT INTO search_rows (owner, session_id, created_at, text_bytes)
+    SELECT o.number, new.id, new.created_at, length(new.title)
+    FROM search_owners o WHERE o.owner_id = new.owner_id;
+  INSERT INTO search_index (rowid, text)
+    SELECT r.number, indexed_text(r.owner, new.title)
+    FROM search_rows r WHERE r.session_id = new.id AND r.message_seq IS NULL;
+END;
+
+CREATE TRIGGER search_changes_title AFTER UPDATE OF title ON sessions WHEN new.title <> old.title
+BEGIN
+  INSERT INTO search_index (search_index, rowid, text)
+    SELECT 'delete', r.number, indexed_text(r.owner, old.title)
+    FROM search_rows r WHERE r.session_id = old.id AND r.message_seq IS NULL;
+  INSERT INTO search_index (rowid, text)
+    SELECT r.number, indexed_text(r.owner, new.title)
+    FROM search_rows r WHERE r.session_id = old.id AND r.message_seq IS NULL;
+  UPDATE search_purge SET erased = erased + 1;
+END;
+
+CREATE TRIGGER search_drops_title AFTER DELETE ON sessions BEGIN
+  INSERT INTO search_index (search_index, rowid, text)
+    SELECT 'delete', r.number, indexed_text(r.owner, old.title)
+    FROM search_rows r WHERE r.session_id = old.id AND r.message_seq IS NULL;
+  DELETE FROM search_rows WHERE session_id = old.id AND message_seq IS NULL;
+  UPDATE search_purge SET erased = erased + 1;
+END;
+
+CREATE TRIGGER search_adds_message AFTER INSERT ON messages WHEN new.status <> 'streaming' BEGIN
+  INSERT INTO search_rows (message_seq, owner, session_id, role, model_id, created_at, text_bytes)
+    SELECT new.seq, t.owner, new.session_id, new.role, new.model_id, new.created_at,
+           length(new.parts)
+    FROM search_rows t WHERE t.session_id = new.session_id AND t.message_seq IS NULL;
+  INSERT INTO search_index (rowid, text)
+    SELECT r.number, indexed_parts(r.owner, new.parts)
+    FROM search_rows r WHERE r.message_seq = new.seq;
+END;
+
+CREATE TRIGGER search_changes_message AFTER UPDATE OF parts, status, model_id ON messages
+  WHEN new.parts <> old.parts OR new.model_id IS NOT old.model_id
+    OR (new.status = 'streaming') <> (old.status = 'streaming')
+BEGIN
+  INSERT INTO search_index (search_index, rowid, text)
+    SELECT 'delete', r.number, indexed_parts(r.owner, old.parts)
+    FROM search_rows r WHERE r.message_seq = old.seq;
+  UPDATE search_purge SET erased = erased + 1
+    WHERE EXISTS (SELECT 1 FROM search_rows r WHERE r.message_seq = old.seq);
+  DELETE FROM search_rows WHERE message_seq = old.seq;
+  INSERT INTO search_rows (message_seq, owner, session_id, role, model_id, created_at, text_bytes)
+    SELECT new.seq, t.owner, new.session_id, new.role, new.model_id, new.created_at,
+           length(new.parts)
+    FROM search_rows t WHERE t.session_id = new.session_id AND t.message_seq IS NULL
+      AND new.status <> 'streaming';
+  INSERT INTO search_index (rowid, text)
+    SELECT r.number, indexed_parts(r.owner, new.parts)
+    FROM search_rows r WHERE r.message_seq = new.seq;
+END;
+
+CREATE TRIGGER search_drops_message AFTER DELETE ON messages BEGIN
+  INSERT INTO search_index (search_index, rowid, text)
+    SELECT 'delete', r.number, indexed_parts(r.owner, old.parts)
+    FROM search_rows r WHERE r.message_seq = old.seq;
+  DELETE FROM search_rows WHERE message_seq = old.seq;
+  UPDATE search_purge SET erased = erased + 1;
+END;

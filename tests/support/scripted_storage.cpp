@@ -221,6 +221,7 @@ struct reader_state {
   }
   caf::result<session_loaded> on(const load_session&) { return make_error(errc::not_found); }
   caf::result<message_list> on(const read_messages&) { return message_list{}; }
+  caf::result<search_page> on(const search_texts&) { return search_page{}; }
   caf::result<session> on(const read_session& asked) {
     auto found = tables().sessions.find(asked.id);
     if (found == tables().sessions.end() || found->second.owner_id != asked.owner_id)

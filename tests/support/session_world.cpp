@@ -132,7 +132,8 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
       [](const page_invitations&) { return page_of<invitation>{}; },
       [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; },
       [](const sum_windows&) -> caf::result<window_sums> { return window_sums{}; },
-      [](const read_usage&) -> caf::result<usage_report> { return make_error(errc::internal); }};
+      [](const read_usage&) -> caf::result<usage_report> { return make_error(errc::internal); },
+      [](const search_texts&) -> caf::result<search_page> { return make_error(errc::internal); }};
 }
 
 session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,

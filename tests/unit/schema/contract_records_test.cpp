@@ -6,6 +6,7 @@
 #include "schema/api_key.hpp"
 #include "schema/audit.hpp"
 #include "schema/requests.hpp"
+#include "schema/search.hpp"
 #include "schema/system.hpp"
 #include "schema/usage.hpp"
 #include "tests/support/contract.hpp"
@@ -32,6 +33,8 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, part>) return as == use::out ? "Part" : "NewPart";
   if constexpr (std::is_same_v<T, usage>) return "Usage";
   if constexpr (std::is_same_v<T, bulk_fault>) return "BulkFault";
+  if constexpr (std::is_same_v<T, search_hit>) return "SearchHit";
+  if constexpr (std::is_same_v<T, excerpt_piece>) return "ExcerptPiece";
   if constexpr (std::is_same_v<T, message_siblings>) return "MessageSiblings";
   if constexpr (std::is_same_v<T, message_tokens>) return "MessageTokens";
   if constexpr (std::is_same_v<T, reply_timing>) return "ReplyTiming";
@@ -258,6 +261,9 @@ void compare_records(record_check& check) {
   check.compare<message_error>("MessageError", use::out);
   check.compare<reply_start>("ReplyStart", use::out);
   check.compare<reply_snapshot>("ReplySnapshot", use::out);
+  check.compare<search_page>("SearchPage", use::out);
+  check.compare<search_hit>("SearchHit", use::out);
+  check.compare<excerpt_piece>("ExcerptPiece", use::out);
   check.compare<folder>("Folder", use::out);
   check.compare<folder>("NewFolder", use::in_create);
   check.compare<folder>("FolderPatch", use::in_patch);
