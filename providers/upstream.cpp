@@ -230,7 +230,7 @@ struct upstream::state final : io_round_end {
                  ::curl_easy_setopt(easy, CURLOPT_SHARE, s.tls_sessions) == CURLE_OK;
     call.is_resolving = is_ok && !call.request.base.is_literal();
     if (is_ok && ::curl_multi_add_handle(s.multi, easy) == CURLM_OK) return call.begin_wait();
-    if (easy) recycle(easy);
+    if (easy) ::curl_easy_cleanup(easy);
     call.easy = nullptr;
     call.is_resolving = false;
     call.is_finished = true;
@@ -305,7 +305,12 @@ struct upstream::state final : io_round_end {
       return;
     }
     ::curl_multi_remove_handle(side_of(call).multi, call.easy);
-    recycle(std::exchange(call.easy, nullptr));
+    auto* easy = std::exchange(call.easy, nullptr);
+    // One that was taken out of a look-up keeps buffers, and refuses options ever after.
+    if (call.is_finished)
+      recycle(easy);
+    else
+      ::curl_easy_cleanup(easy);
     call.wipe_headers();
     call.is_resolving = false;
   }

@@ -31,8 +31,10 @@ struct upstream_limits {
   uint32_t drain_ms = 1'000;        ///< for the end of a response whose content is complete
   uint64_t response_bytes_max = 64 << 20;  ///< on the wire; the text in it has its own limit
   size_t head_bytes_max = 64 << 10;
-  size_t calls_max = 10'000;         ///< running and waiting
-  size_t lookups_max = 64;           ///< each is a thread of libcurl's resolver
+  size_t calls_max = 10'000;  ///< running and waiting
+  /// That are waited for. Each is a thread of libcurl's resolver, which outlives a call that is
+  /// given up for as long as resolv.conf lets it.
+  size_t lookups_max = 64;
   size_t lookups_per_host_max = 16;  ///< so that one host that hangs does not stop the others
   size_t idle_connections_max = 256;
   size_t idle_handles_max = 256;
