@@ -1,11 +1,11 @@
 // What one SDK can do with the server: a line of JSON for each capability.
 //
-//   node sdk_calls.mjs SDK ORIGIN TOKEN
+//   node sdk_calls.mjs SDK ORIGIN KEY
 //
 // The models are `mock` (a mock of OpenAI), `embedder` (the same) and `slow` (writes for ever).
 import assert from "node:assert/strict";
 
-const [sdk, origin, token] = process.argv.slice(2);
+const [sdk, origin, key] = process.argv.slice(2);
 const PLAIN = 'Grüße aus 北京, "Zürich" und 🙂.\nEnde.';
 const DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
 const SCHEMA = {type: "object", properties: {city: {type: "string"}}, required: ["city"]};
@@ -32,7 +32,7 @@ async function breaks(read) {
 
 async function openai() {
   const {default: OpenAI} = await import("openai");
-  const client = new OpenAI({baseURL: `${origin}/v1`, apiKey: token, maxRetries: 0});
+  const client = new OpenAI({baseURL: `${origin}/v1`, apiKey: key, maxRetries: 0});
   const stranger = new OpenAI({baseURL: `${origin}/v1`, apiKey: "sk-wrong", maxRetries: 0});
   const chat = (text, more, options) =>
     client.chat.completions.create({model: "mock", messages: say(text), ...more}, options);
@@ -153,7 +153,7 @@ async function openai() {
 
 async function anthropic() {
   const {default: Anthropic} = await import("@anthropic-ai/sdk");
-  const client = new Anthropic({baseURL: origin, apiKey: token, maxRetries: 0});
+  const client = new Anthropic({baseURL: origin, apiKey: key, maxRetries: 0});
   const stranger = new Anthropic({baseURL: origin, apiKey: "sk-wrong", maxRetries: 0});
   const body = (text, more) => ({model: "mock", max_tokens: 100, messages: say(text), ...more});
   const ask = (text, more, options) => client.messages.create(body(text, more), options);
@@ -251,7 +251,7 @@ async function aisdk() {
   const {embedMany, generateText, jsonSchema, streamText, tool} = await import("ai");
   const make = (apiKey) =>
     createOpenAICompatible({name: "parley", baseURL: `${origin}/v1`, apiKey, includeUsage: true});
-  const provider = make(token);
+  const provider = make(key);
   const ask = (text, more) =>
     generateText({model: provider("mock"), prompt: text, maxRetries: 0, ...more});
   const begin = (text, more) => streamText(
@@ -328,7 +328,7 @@ async function langchain() {
   const {ChatOpenAI, OpenAIEmbeddings} = await import("@langchain/openai");
   const configuration = {baseURL: `${origin}/v1`};
   const make = (more) =>
-    new ChatOpenAI({model: "mock", apiKey: token, maxRetries: 0, configuration, ...more});
+    new ChatOpenAI({model: "mock", apiKey: key, maxRetries: 0, configuration, ...more});
   const chat = make({});
   const tools = [{type: "function", function: {name: "weather", parameters: SCHEMA}}];
   const status = async (call, wanted) => {
@@ -388,7 +388,7 @@ async function langchain() {
     },
     async embeddings_float() {
       const made = new OpenAIEmbeddings(
-        {model: "embedder", apiKey: token, maxRetries: 0, configuration});
+        {model: "embedder", apiKey: key, maxRetries: 0, configuration});
       assert.deepEqual((await made.embedDocuments(["first text"])).map((v) => Array.from(v)),
                        [VECTOR]);
     },
