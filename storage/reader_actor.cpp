@@ -1,5 +1,7 @@
 #include "storage/reader_actor.hpp"
 
+#include "storage/statement_time.hpp"
+
 namespace parley::storage {
 
 namespace {
@@ -26,6 +28,7 @@ auto reader_state::on(const Question& question)
                                           question))::value_type> {
   if (parts_.load) parts_.load->fetch_sub(1, std::memory_order_relaxed);
   if (auto opened = open_if_needed(); !opened) return std::move(opened.error());
+  statement_time<Question> timed;
   read_context in{*db_, parts_.clock->now(), parts_.page_bytes_max, parts_.window_bytes_max};
   auto answer = read(in, question);
   if (!answer) return std::move(answer.error());

@@ -1,10 +1,16 @@
 // One change of the closed list, and the removal of what nobody can see any more.
+#include "storage/statement_time.hpp"
 #include "storage/tables.hpp"
 
 namespace parley::storage {
 
 expected<void> apply(connection& db, const change& any) {
-  return caf::visit([&](const auto& one) { return apply(db, one); }, any);
+  return caf::visit(
+      [&](const auto& one) {
+        statement_time<std::decay_t<decltype(one)>> timed;
+        return apply(db, one);
+      },
+      any);
 }
 
 namespace {

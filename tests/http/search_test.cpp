@@ -100,5 +100,5 @@ TEST_CASE("pages of a search, and faults in a question") {
   CHECK(faults.faults() ==
         "/archived /folderId /from /limit /modelId /q /role /sessionId /sort /to /type");
   CHECK(search(world, ada, std::string(257, 'a')).faults() == "/q");
-  CHECK(world.ask({"GET", "/api/search?q=a"}).status == 401);
+  CHECK(world.ask({"GET", "/api/search?q=a", {}, {}}).status == 401);
 }
