@@ -212,9 +212,11 @@ expected<sweep_result> storage_state::sweep_once() {
   {
     TRY(auto writing, transaction::begin(*db_, transaction::kind::write));
     TRY(swept, sweep_rows(*db_, parts_.clock->now()));
-    TRY(auto purged, purge_search(*db_, parts_.clock->now()));
-    swept.rows += purged.rows;
-    swept.has_more = swept.has_more || purged.has_more;
+    if (!swept.has_more) {
+      TRY(auto purged, purge_search(*db_, parts_.clock->now()));
+      swept.rows += purged.rows;
+      swept.has_more = purged.has_more;
+    }
     if (swept.rows > 0) TRY_DONE(writing.commit());
   }
   if (!swept.has_more) {

@@ -281,6 +281,9 @@ TEST_CASE("an erased account is swept without being asked") {
   CHECK(w.count("messages") == 0);
   CHECK(w.count("sessions") == 0);
   CHECK(w.count("users") == 1);
+  // The index of search has merged its parts: no words of theirs are left in the file.
+  CHECK(w.count("search_rows") == 0);
+  CHECK(w.count("search_purge WHERE erased=0 AND is_running=0 AND began_at>0") == 1);
 }
 
 TEST_CASE("the pool answers like a reader, replaces one that ended, and refuses a flood") {
