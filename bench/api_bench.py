@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""How long the routes that read take while many users ask at once.
+
+    ./dev bench api [--seconds 30] [--rate 200] [--build build/release]
+
+Makes 100 users with 100,000 messages, one session of them with 10,000, starts the server on them
+and sends requests to the routes that read, mixed, at a fixed rate. A row for each route; ends with
+1 if a limit is passed: 20 ms at p95 for a route, 10 ms for a page of the long session, 300 ms from
+the start of the program until it is ready.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+USERS = 100
+SESSIONS_PER_USER = 10
+MESSAGES_PER_SESSION = 90
+LONG_SESSION = 10_000
+LIMIT_MS, LONG_LIMIT_MS, START_LIMIT_MS = 20, 10, 300
+WORDS = ["server", "reader", "message", "stream", "token", "session", "answer", "question",
+         "bridge", "window", "history", "model"]
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def indexed(owner, text):
+    """The rule of chat/search_text for plain English."""
+    mark = ""
+    while owner or not mark:
+        owner, digit = divmod(owner, 36)
+        mark = DIGITS[digit] + mark
+    return " ".join(f"{mark}.{word}" for word in re.findall("[a-z0-9]+", text.lower()))
+
+
+def indexed_parts(owner, parts):
+    return indexed(owner, "".join(part.get("text", "") for part in json.loads(parts)))
+
+
+def fill(db, session, count, chance):
+    """A conversation of so many messages; the id of one of them."""
+    key, parent, one = uuid.UUID(session).bytes, None, None
+    now = int(time.time() * 1000)
+    for number in range(count):
+        words = " ".join(chance.choices(WORDS, k=40)) + f" rare{chance.randrange(100_000)}"
+        one = uuid.UUID(int=(now << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(62))
+        db.execute(
+            "INSERT INTO messages(id,version,created_at,updated_at,session_id,parent_id,role,"
+            "status,tokens,pinned,metadata,measure,parts)"
+            " VALUES(?,1,?,?,?,?,?,'complete',?,0,'{}',?,?)",
+            (one.bytes, now, now, key, parent, "assistant" if number % 2 else "user",
+             '{"count":60,"vocabulary":"o200k_base","estimated":false}',
+             '{"cl100k":60,"o200k":60}', json.dumps([{"type": "text", "text": words}])))
+        parent = one.bytes
+    db.execute("UPDATE sessions SET message_count=?, active_leaf_id=?, last_message_at=?"
+               " WHERE id=?", (count, parent, now, key))
+    return str(one)
+
+
+class population:
+    """Users with their sessions and one message of each session."""
+
+    def __init__(self, support, server):
+        admin = server.start().client()
+        admin.token = self._register(support, admin, "ada")
+        assert admin.patch("/api/settings/system", {"registration": "open"}).status == 200
+        self.tokens = [admin.token]
+        for number in range(1, USERS):
+            self.tokens.append(self._register(support, server.client(), f"user{number}"))
+        self.sessions = [[self._add_session(server, token, number)
+                          for number in range(SESSIONS_PER_USER)] for token in self.tokens]
+        self.long_session = self._add_session(server, admin.token, 99)
+        server.stop()
+        chance = random.Random(1)
+        with contextlib.closing(sqlite3.connect(next(support.databases(server.data)))) as db, db:
+            db.create_function("indexed_text", 2, indexed)
+            db.create_function("indexed_parts", 2, indexed_parts)
+            self.messages = [[fill(db, session, MESSAGES_PER_SESSION, chance) for session in own]
+                             for own in self.sessions]
+            fill(db, self.long_session, LONG_SESSION, chance)
+
+    @staticmethod
+    def _register(support, caller, name):
+        reply = caller.post("/api/auth/register", {"username": name, "password": support.PASSWORD})
+        assert reply.status == 201, reply.body
+        return reply.body["accessToken"]
+
+    @staticmethod
+    def _add_session(server, token, number):
+        caller = server.client()
+        caller.token = token
+        return caller.post("/api/sessions", {"title": f"Session {number}"}).body["id"]
+
+    def requests(self, chance):
+        """(route, token, path) of each route once, by users of chance."""
+        def one(route, path=None, user=None):
+            return (route, self.tokens[chance.randrange(USERS) if user is None else user],
+                    path or route)
+        user, place = chance.randrange(USERS), chance.randrange(SESSIONS_PER_USER)
+        session = f"/api/sessions/{self.sessions[user][place]}"
+        word = chance.choice(WORDS)
+        yield from map(one, [
+            "/api/sessions", "/api/folders", "/api/auth/me", "/api/auth/logins", "/api/users/me",
+            "/api/models", "/api/keys", "/api/usage", "/api/usage/limits", "/api/settings",
+            "/api/info", "/api/health", "/api/auth/methods"])
+        yield one("/api/sessions/{id}", session, user)
+        yield one("/api/sessions/{id}/messages", f"{session}/messages", user)
+        yield one("/api/sessions/{id}/messages/{messageId}",
+                  f"{session}/messages/{self.messages[user][place]}", user)
+        yield one("/api/search (frequent)", f"/api/search?q={word}")
+        yield one("/api/search (rare)", f"/api/search?q=rare{chance.randrange(1000, 9999)}")
+        yield one("a page of 10,000 messages", f"/api/sessions/{self.long_session}/messages", 0)
+        for route in ["/api/users", "/api/admin/audit", "/api/admin/channels", "/api/admin/streams",
+                      "/api/admin/usage", "/api/admin/quotas", "/api/settings/system"]:
+            yield one(route, user=0)
+
+
+class caller:
+    """A connection that is kept, for one thread."""
+
+    local = threading.local()
+
+    def __init__(self, port):
+        self.port = port
+
+    def __call__(self, request, due):
+        route, token, path = request
+        time.sleep(max(0.0, due - time.monotonic()))
+        connection = getattr(self.local, "connection", None)
+        if connection is None:
+            connection = self.local.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+            connection.connect()
+        begun = time.monotonic()
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        with connection.getresponse() as response:
+            response.read()
+            if response.will_close:
+                connection.close()
+                self.local.connection = None
+            return route, response.status, (time.monotonic() - begun) * 1e3
+
+
+def at_share(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(server, people, options):
+    """Milliseconds of each route."""
+    chance = random.Random(2)
+    ask = caller(server.port)
+    wanted = []
+    while len(wanted) < options.seconds * options.rate:
+        wanted += people.requests(chance)
+    chance.shuffle(wanted)
+    times = defaultdict(list)
+    begun = time.monotonic() + 0.5
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        jobs = [threads.submit(ask, request, begun + number / options.rate)
+                for number, request in enumerate(wanted)]
+        for job in jobs:
+            route, status, took = job.result()
+            assert status == 200, (route, status)
+            times[route].append(took)
+    print(f"{len(wanted) / (time.monotonic() - begun):.0f} requests/s of {options.rate}")
+    return times
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--rate", type=int, default=200)
+    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    options = parser.parse_args()
+    os.environ["TEST_BUILD"] = str(options.build.resolve())
+    sys.path.insert(0, str(ROOT / "tests/system"))
+    import support  # pylint: disable=import-outside-toplevel,import-error
+
+    passed = []
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
+        server = support.parley(folder, "--messages-per-session-max", "100000",
+                                "--read-calls-per-min", "1000000", "--write-calls-per-min",
+                                "1000000", "--login-calls-per-min", "1000000",
+                                "--requests-per-connection-max", "1000000")
+        try:
+            people = population(support, server)
+            start_ms = server.start().start_s * 1e3
+            print(f"ready after {start_ms:.0f} ms (limit {START_LIMIT_MS})")
+            if start_ms > START_LIMIT_MS:
+                passed.append("start")
+            times = measure(server, people, options)
+        finally:
+            server.stop()
+    print(f"{'route':46} {'count':>6} {'p50':>7} {'p95':>7} {'p99':>7} ms")
+    for route, values in sorted(times.items()):
+        p50, p95, p99 = (at_share(values, share) for share in (0.5, 0.95, 0.99))
+        print(f"{route:46} {len(values):6} {p50:7.1f} {p95:7.1f} {p99:7.1f}")
+        if p95 > (LONG_LIMIT_MS if "10,000" in route else LIMIT_MS):
+            passed.append(route)
+    print(f"limits passed: {', '.join(passed) or 'none'}")
+    return 1 if passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
