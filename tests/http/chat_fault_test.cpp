@@ -184,16 +184,6 @@ TEST_CASE("a model that refuses in its own words has answered") {
   CHECK(stored.at("/parts/0/text") == "I won't.");
 }
 
-TEST_CASE("a wait that the upstream asks for is passed on") {
-  fault_world world;
-  world.upstream_plays(
-      {send_bytes(whole_response(429, "application/json", "{}", "Retry-After: 7\r\n"))});
-  auto events = world.say_hi(world.ada(), world.session).rest();
-  REQUIRE(names_of(events) == "start usage error done");
-  CHECK(events[2].at("/code") == "rate_limited");
-  CHECK(events[2].at("/retryAfterMs") == "7000");
-}
-
 TEST_CASE("a reply that reached the model's limit says so") {
   fault_world world;
   world.upstream_plays({send_bytes(stream_head()),

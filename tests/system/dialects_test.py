@@ -146,10 +146,8 @@ class dialects_test(support.system_test):
             return "length"
         elif case[:3].isdigit():
             code, reason = REFUSALS[int(case[:3])]
-            view, stored = self.failed(session, f"Please answer {case[:3]}.", code, reason)
+            _, stored = self.failed(session, f"Please answer {case[:3]}.", code, reason)
             self.assertEqual("", stored["content"])
-            wait = {"retryAfterMs": 7000} if code == "rate_limited" else {}
-            self.assertEqual(wait.get("retryAfterMs"), view.errors[0].get("retryAfterMs"))
             return reason
         elif case == "cut":
             self.check_cut(session)
@@ -191,9 +189,9 @@ class dialects_test(support.system_test):
                     words[self.provider, case] = self.check_cell(
                         case, session, lambda name: add(name, raws[name].address))
         names = list(DIALECTS)
-        print("\n    " + "".join(f"{name:<20}" for name in ["", *names]))
+        print("\n    " + "".join(f"{name:<23}" for name in ["", *names]))
         for case in self.CASES:
-            print("    " + "".join(f"{word:<20}" for word in
+            print("    " + "".join(f"{word:<23}" for word in
                                    [case, *(words[name, case] for name in names)]))
         self.assertEqual(len(names) * len(self.CASES), len(words))
         # What the upstreams wrote, and the key, are not in the log either.

@@ -59,10 +59,10 @@ def recordings():
 
 
 class golden_upstream:
-    """Serves /DIALECT/NAME/...; the last message says where to cut: `cut=N`."""
+    """Serves /DIALECT/...; the last message says what, and where to cut: `play=NAME cut=N`."""
 
     def __init__(self, streams):
-        by_path = {f"/{each.dialect}/{each.name}/": each.bytes for each in streams}
+        known = {(each.dialect, each.name): each.bytes for each in streams}
 
         class handler(socketserver.StreamRequestHandler):
             def handle(self):
@@ -71,9 +71,8 @@ class golden_upstream:
                 while (line := self.rfile.readline().strip()):
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
-                cut = int(re.findall(rb"cut=(\d+)", self.rfile.read(length))[-1])
-                stream = next(content for known, content in by_path.items()
-                              if path.startswith(known))
+                name, cut = re.findall(rb"play=(\w+) cut=(\d+)", self.rfile.read(length))[-1]
+                stream, cut = known[path.split("/")[1], name.decode()], int(cut)
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                                  b"Connection: close\r\n\r\n" + stream[:cut])
                 time.sleep(PAUSE_S)
@@ -115,36 +114,37 @@ class golden_test(support.system_test):
         seed = sum(stream.bytes) + len(stream.name)
         return sorted({(seed * 7919 + n * 104729) % (size + 1) for n in range(int(SPLITS))})
 
-    def turn(self, session, cut):
+    def turn(self, session, name, cut):
         view = support.reply_view()
         with self.caller.stream("/api/chat/stream",
-                                {"sessionId": session, "content": f"cut={cut}"}) as events:
+                                {"sessionId": session,
+                                 "content": f"play={name} cut={cut}"}) as events:
             self.assertEqual(200, events.status, getattr(events, "problem", ""))
             view.follow(events)
         self.assertEqual(0, view.events_after_done)
         stored = self.message(self.caller, session, view.start["messageId"])
-        self.assertEqual(view.text, stored["content"])
-        return ([(part["type"], part["text"]) for part in stored["parts"]], stored["status"],
+        parts = [(part["type"], part["text"]) for part in stored["parts"]]
+        self.assertEqual(view.text, "".join(text for kind, text in parts if kind != "reasoning"))
+        return (parts, stored["status"],
                 (stored.get("error") or {}).get("reason"))
 
     def test_one_result_wherever_it_is_cut(self):
         jobs = queue.Queue()
         models = {}
+        for dialect in DIALECTS:
+            made = self.add_model(self.caller, f"{self.upstream.address}/{dialect}", dialect,
+                                  provider=dialect)
+            models[dialect] = made["id"]
         for stream in self.streams:
-            path = "/v1beta" if stream.dialect == "gemini" else ""
-            made = self.add_model(self.caller, f"{self.upstream.address}/{stream.dialect}/"
-                                  f"{stream.name}{path}", f"{stream.dialect} {stream.name}",
-                                  provider=stream.dialect)
-            models[stream] = made["id"]
             cuts = list(self.cuts_of(stream))
             for begin in range(0, len(cuts), 100):  # a session each, so that none grows long
                 jobs.put((stream, cuts[begin:begin + 100]))
         wrong, counts = [], collections.Counter()
 
         def play(stream, cuts):
-            session = self.add_session(self.caller, models[stream])
+            session = self.add_session(self.caller, models[stream.dialect])
             for cut in cuts:
-                found = self.turn(session, cut)
+                found = self.turn(session, stream.name, cut)
                 counts[stream.dialect] += 1
                 if found != stream.wanted:
                     wrong.append((stream.dialect, stream.name, cut, found, stream.wanted))
