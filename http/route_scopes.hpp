@@ -59,22 +59,26 @@ inline constexpr std::array resource_needs{
     resource_need{"/v1/models", key_need::models, key_need::models},
 };
 
-constexpr const resource_need* find_need(std::string_view pattern) {
-  const resource_need* best = nullptr;
-  for (const auto& known : resource_needs) {
-    auto prefix = known.prefix;
+/// Its place in the list, which ends at `resource_needs.size()`. No pointer: under ubsan, g++ 12
+/// compares none while compiling.
+constexpr size_t find_need(std::string_view pattern) {
+  auto best = resource_needs.size();
+  for (size_t i = 0; i < resource_needs.size(); ++i) {
+    auto prefix = resource_needs[i].prefix;
     auto is_whole = pattern == prefix ||
                     (prefix != "/" && pattern.starts_with(prefix) && pattern[prefix.size()] == '/');
-    if (is_whole && (best == nullptr || prefix.size() > best->prefix.size())) best = &known;
+    auto is_first = best == resource_needs.size();
+    if (is_whole && (is_first || prefix.size() > resource_needs[best].prefix.size())) best = i;
   }
   return best;
 }
 
 /// Of a pattern that is in the list.
 constexpr key_need need_of(method verb, std::string_view pattern) {
-  const auto* found = find_need(pattern);
-  if (found == nullptr) return key_need::login;
-  return verb == method::get || verb == method::head ? found->reads : found->writes;
+  auto found = find_need(pattern);
+  if (found == resource_needs.size()) return key_need::login;
+  const auto& need = resource_needs[found];
+  return verb == method::get || verb == method::head ? need.reads : need.writes;
 }
 
 /// Nothing where no key will do.
@@ -104,7 +108,7 @@ struct scoped_pattern {
 
   // A literal becomes one by itself.
   consteval scoped_pattern(const char* pattern) : text(pattern) {  // NOLINT
-    if (find_need(text) == nullptr) this_resource_has_no_scope();
+    if (find_need(text) == resource_needs.size()) this_resource_has_no_scope();
   }
 };
 

@@ -173,7 +173,7 @@ expected<router> router::make(const settings& values) {
   std::vector<route_row> rows;
   std::vector<route_handler> handlers;
   for (auto& entry : make_routes(values)) {
-    if (find_need(entry.row.pattern) == nullptr)
+    if (find_need(entry.row.pattern) == resource_needs.size())
       return make_error(errc::internal, "A route has no scope: " + std::string{entry.row.pattern});
     rows.push_back(entry.row);
     handlers.push_back(entry.handle);
