@@ -69,6 +69,8 @@ class edge : public exchange_sink {
   void ask_for_reply(exchange& x, M message);
   /// Live changes, streamed until the client goes.
   void ask_for_events(exchange& x, std::optional<int64_t> after);
+  /// A chat as a file, streamed.
+  void ask_for_transcript(exchange& x, session_id id, transcript_format format);
   /// A call of /v1: the reply is streamed, or answered whole, once USER has let the call in.
   void ask_for_call(exchange& x, v1_wish wish, std::unique_ptr<v1_writer> writer);
   void ask_for_embedding(exchange& x, v1_embedding_wish wish);
@@ -107,6 +109,7 @@ class edge : public exchange_sink {
   // edge_streams.cpp
   void open_reply(exchange& x, const reply_ticket& ticket);
   bool begin_events(exchange& x);
+  bool begin_body(exchange& x, answer head);
   /// Writes what there is room for and says how much; the rest waits for buffer_drained.
   size_t write_front(exchange_ref ref, std::string_view pending);
   void push(exchange& x);
@@ -124,6 +127,15 @@ class edge : public exchange_sink {
   void end_feed(exchange& x);
   void leave_feed(exchange& x);
   void on_user_down(const caf::actor_addr& holder);
+
+  // edge_downloads.cpp
+  void open_download(exchange& x, transcript writer, transcript_format format);
+  void push_download(exchange& x);
+  void ask_for_page(exchange& x);
+  void take_page(exchange& x, const page_of<message>& page);
+  void end_download(exchange& x);
+  void break_download(exchange& x, const error& cause);
+  void leave_download(exchange& x);
 
   // edge_calls.cpp
   template <class Begin>

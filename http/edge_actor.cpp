@@ -377,6 +377,7 @@ void edge::answer_now(exchange& x, answer what) {
 
 void edge::fail(exchange& x, const error& cause) {
   if (x.feed) return end_feed(x);
+  if (x.download) return break_download(x, cause);
   if (x.call && x.call->has_begun) return break_call(x, cause);
   if (x.stream && x.stream->has_begun) {
     slice last;

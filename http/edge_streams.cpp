@@ -47,8 +47,14 @@ bool edge::begin_events(exchange& x) {
   head.content_type = "text/event-stream";
   head.headers.emplace_back("Cache-Control", "no-cache");
   head.headers.emplace_back("X-Accel-Buffering", "no");
+  return begin_body(x, std::move(head));
+}
+
+// The answer to a HEAD has neither length nor chunks.
+bool edge::begin_body(exchange& x, answer head) {
   add_standing_headers(x, head);
-  auto framing = x.frame.is_http_1_0 ? stream_framing::until_close : stream_framing::chunked;
+  auto is_chunked = !x.frame.is_http_1_0 && !x.frame.is_head;
+  auto framing = is_chunked ? stream_framing::chunked : stream_framing::until_close;
   if (framing == stream_framing::until_close) x.frame.is_keep_alive = false;
   auto has_begun =
       reactor_->begin_stream(x.ref, engine_->write_stream_head(head, x.frame, framing), framing);
@@ -117,6 +123,7 @@ void edge::on(const buffer_drained& drained) {
   if (x == nullptr) return;
   // Either may end the exchange: nothing touches it afterwards.
   if (x->feed) return push_feed(*x);
+  if (x->download) return push_download(*x);
   if (x->call && x->call->has_begun) return push_call(*x);
   if (x->stream && x->stream->has_begun) push(*x);
 }
@@ -148,6 +155,7 @@ void edge::answer_message(exchange& x) {
 
 void edge::leave(exchange& x) {
   leave_feed(x);
+  leave_download(x);
   leave_call_of(x);
   if (!x.stream) return;
   --streams_;

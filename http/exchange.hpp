@@ -5,6 +5,7 @@
 
 #include "actors/edge.hpp"
 #include "base/record_json.hpp"
+#include "chat/transcript.hpp"
 #include "http/engine.hpp"
 #include "http/limits.hpp"
 #include "http/reactor.hpp"
@@ -61,6 +62,18 @@ struct v1_call {
   std::chrono::steady_clock::time_point last_write{};
 };
 
+enum class download_stage : uint8_t { tree = 1, path, over };
+
+/// A chat on its way to this client as a file.
+struct open_transcript {
+  transcript writer;
+  download_stage stage = download_stage::tree;
+  std::string pending{};  ///< at most a page, waiting for room
+  size_t written = 0;     ///< of `pending`
+  std::string cursor{};   ///< where the next page begins
+  bool is_asking = false;
+};
+
 /// What a session told before its ticket was here: USER hands some tickets on, and is overtaken.
 struct early_slice {
   caf::actor_addr sender;
@@ -87,6 +100,7 @@ struct exchange {
   std::vector<early_slice> early;  ///< at most one credit's worth of text
   std::unique_ptr<live_feed> feed;
   std::unique_ptr<v1_call> call;
+  std::unique_ptr<open_transcript> download;
   error_shape shape = error_shape::own;  ///< of its errors
 
   exchange_key key() const { return key_of(ref); }

@@ -45,6 +45,7 @@ std::vector<route> make_chat_routes(const row_maker& make) {
       erase("/api/sessions/{id}", member, delete_session),
       make.write(method::post, "/api/sessions/bulk", member, change_many),
       make.write(method::post, "/api/sessions/{id}/fork", member, fork_session),
+      read("/api/sessions/{id}/export", member, export_session),
       read("/api/folders", member, get_folders),
       make.write(method::post, "/api/folders", member, post_folder),
       read("/api/folders/{id}", member, get_folder),

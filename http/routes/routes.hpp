@@ -118,6 +118,9 @@ expected<void> put_summary(edge& at, exchange& x, const parsed_request& request)
 expected<void> delete_summary(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_summary(edge& at, exchange& x, const parsed_request& request);
 
+// export.cpp
+expected<void> export_session(edge& at, exchange& x, const parsed_request& request);
+
 // folders.cpp
 expected<void> get_folders(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_folder(edge& at, exchange& x, const parsed_request& request);
