@@ -162,8 +162,9 @@ PARLEY_INSPECT(get_quotas)
 struct change_quotas {
   quota_settings quotas;
   int64_t if_version = 0;
+  caller by{};
 };
-PARLEY_INSPECT(change_quotas, quotas, if_version)
+PARLEY_INSPECT(change_quotas, quotas, if_version, by)
 
 /// Of everyone.
 struct list_all_usage {

@@ -59,11 +59,16 @@ struct call_ended {
   model_id model;
   std::string model_name;
   std::optional<usage> used;  ///< of what came, also of a call that broke; absent if nothing did
+  message_id reply{};         ///< as it was reserved
+  /// The same with its price; USER says whose it is.
+  std::optional<usage_entry> spent{};
 };
-PARLEY_INSPECT(call_ended, login, model, model_name, used)
+PARLEY_INSPECT(call_ended, login, model, model_name, used, reply, spent)
 
 /// What CALL needs of the USER that spawned it.
-using call_parent_actor = caf::typed_actor<ask<find_model, model_config>, tell<call_ended>>;
+using call_parent_actor =
+    caf::typed_actor<ask<find_model, model_config>, tell<call_ended>,
+                     ask<reserve_spend, spend_granted>, tell<tokens_streamed>>;
 
 /// The CALL actor: one call to a model without a chat session; nothing of it is stored. Spawned and
 /// watched by its USER actor, which counts it among the user's streams; floats. Ends with its
@@ -75,6 +80,7 @@ using call_actor = caf::typed_actor<
     tell<grant_call>,                // from the reader
     tell<leave_call>,                // from the reader
     tell<end_streams>,               // from USER: a login ended
+    tell<spend_ruled>,               // from USER: how the budget stands
     tell<reply_delta>,               // from PROVIDER
     tell<reply_finished>,            // from PROVIDER
     tell<reply_failed>,              // from PROVIDER

@@ -13,17 +13,16 @@ struct spender {
 };
 PARLEY_INSPECT(spender, key, label)
 
-/// SESSION to USER, before the model is called. errc::quota_exceeded, or errc::forbidden if the key
-/// may not use the model.
+/// SESSION or CALL to USER, before the model is called. errc::quota_exceeded, or errc::forbidden if
+/// the key may not use the model.
 struct reserve_spend {
-  session_id session;
   message_id reply;
   spender by;
   model_id model;
   std::optional<model_prices> prices;
   int64_t prompt_tokens = 0;
 };
-PARLEY_INSPECT(reserve_spend, session, reply, by, model, prices, prompt_tokens)
+PARLEY_INSPECT(reserve_spend, reply, by, model, prices, prompt_tokens)
 
 struct spend_granted {
   bool is_metered = false;  ///< USER wants to hear of what is streamed
@@ -44,6 +43,9 @@ struct spend_ruled {
   bool is_over = false;
 };
 PARLEY_INSPECT(spend_ruled, reply, report_at, is_over)
+
+/// Whoever reserves: SESSION, CALL.
+using spending_actor = caf::typed_actor<tell<spend_ruled>>;
 
 /// SESSION to USER: what was reserved for the reply is free again; `used` is stored. Without a
 /// reply it is a summary or a title.

@@ -1,6 +1,7 @@
 // ADMIN: quotas, and the usage of everyone.
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_state.hpp"
+#include "actors/impl/audit.hpp"
 #include "base/log.hpp"
 #include "chat/quota_rules.hpp"
 
@@ -28,11 +29,13 @@ caf::result<quota_settings> admin_state::on(const change_quotas& message) {
   if (!faults.is_empty()) return std::move(faults).to_error();
   auto changed = message.quotas;
   changed.version = quotas_.version + 1;
-  return store_then<quota_settings>(*this, {change_metering{put_quotas{changed}}}, [this, changed] {
-    quotas_ = changed;
-    publish_quotas();
-    return quotas_;
-  });
+  auto told = audited(message.by, now(), "quotas.changed", {}, json_of(changed));
+  return store_then<quota_settings>(*this, {change_metering{put_quotas{changed}}, told},
+                                    [this, changed] {
+                                      quotas_ = changed;
+                                      publish_quotas();
+                                      return quotas_;
+                                    });
 }
 
 caf::result<usage_report> admin_state::on(const list_all_usage& message) {

@@ -1,6 +1,7 @@
 #include "actors/impl/call_actor.hpp"
 
 #include "base/text.hpp"
+#include "chat/usage_entry.hpp"
 
 namespace parley {
 
@@ -11,11 +12,14 @@ constexpr std::chrono::seconds start_wait_max{30};
 /// Longer texts are estimated by their bytes, in the rare case that no provider tells the usage.
 constexpr size_t counted_bytes_max = size_t{64} << 10;
 constexpr int64_t bytes_per_token = 4;
+/// While a budget is metered, USER hears of new tokens that often.
+constexpr std::chrono::milliseconds reported_each{50};
 
 /// What has to be counted if the provider does not say what a call took.
 class usage_estimate {
  public:
   void take_prompt(const std::vector<prompt_message>& messages);
+  void take_prompt(const std::vector<std::string>& texts);
   void take_reply(const text_delta& delta);
   bool has_reply() const { return reply_bytes_ > 0; }
   usage make(const token_counter& counter, const token_rule& rule) const;
@@ -47,6 +51,10 @@ void usage_estimate::take_prompt(const std::vector<prompt_message>& messages) {
     take(prompt_, prompt_bytes_, sent_text_of(message.parts));
     for (const auto& made : message.calls) take(prompt_, prompt_bytes_, made.arguments);
   }
+}
+
+void usage_estimate::take_prompt(const std::vector<std::string>& texts) {
+  for (const auto& text : texts) take(prompt_, prompt_bytes_, text);
 }
 
 void usage_estimate::take_reply(const text_delta& delta) {
@@ -84,6 +92,7 @@ struct call_state {
   void on(const grant_call& grant);
   void on(const leave_call& leaving);
   void on(const end_streams& end);
+  void on(const spend_ruled& ruling);
   void on(const reply_delta& delta);
   void on(const reply_finished& finished);
   void on(const reply_failed& failed);
@@ -94,7 +103,12 @@ struct call_state {
  private:
   void on_down(const caf::down_msg& down);
   void watch(const provider_actor& by);
+  void reserve(std::function<void()> then);
+  void find_fallback(const std::shared_ptr<complete>& call, const reply_params& asked);
   void send_to_provider(complete&& call);
+  void report_tokens();
+  usage estimated() const { return estimate_.make(*counter_, rule_); }
+  const model_config& priced_model() const;
   void embed_more();
   void serve();
   std::vector<text_delta> take_pending(int64_t bytes_max);
@@ -112,6 +126,14 @@ struct call_state {
   int64_t credit_ = 0;
   std::vector<text_delta> pending_;
   usage_estimate estimate_;
+  token_rule rule_;
+  // What it may use: reserved as this reply's, metered while it comes.
+  message_id reply_ = message_id::make();
+  std::optional<token_meter> meter_;
+  int64_t report_at_ = 0;
+  caf::actor_clock::time_point reported_{};
+  std::optional<model_config> fallback_;
+  std::optional<reply_source> source_;
   std::optional<call_end> end_;
   bool is_reported_ = false;
   // Of an embedding.
@@ -125,6 +147,7 @@ void call_state::begin(call_place given, const token_counter& lent) {
   harden(self);
   place_ = std::move(given);
   counter_ = &lent;
+  rule_ = token_rule_of(place_.model.model);
   self->monitor(place_.parent);
   self->set_down_handler([this](caf::down_msg& down) { on_down(down); });
   self->delayed_send(self, start_wait_max, reply_tick{});
@@ -158,17 +181,40 @@ void call_state::on(start_call&& asked) {
   call.messages = std::move(asked.messages);
   call.params = merge(asked.params, place_.model.params);
   call.wishes = std::move(asked.wishes);
-  auto wanted = place_.model.fallback_model_id;
-  if (!wanted || *wanted == place_.model.id) return send_to_provider(std::move(call));
-  // Shared, because CAF copies what a callback holds. A fallback that can't be used is none.
+  // Shared, because CAF copies what a callback holds.
   auto held = std::make_shared<complete>(std::move(call));
+  reserve([this, held, params = std::move(asked.params)] { find_fallback(held, params); });
+}
+
+// Before anything is asked of the model: what is over its budget costs nothing.
+void call_state::reserve(std::function<void()> then) {
+  reserve_spend wanted;
+  wanted.reply = reply_;
+  wanted.by = place_.by;
+  wanted.model = place_.model.id;
+  wanted.prices = place_.model.prices;
+  wanted.prompt_tokens = estimated().prompt_tokens;
+  self->request(place_.parent, caf::infinite, std::move(wanted))
+      .then(
+          [this, then = std::move(then)](const spend_granted& granted) {
+            if (granted.is_metered) meter_ = counter_->meter(rule_.vocabulary);
+            then();
+          },
+          [this](const error& cause) { break_off(cause); });
+}
+
+// A fallback that can't be used is none.
+void call_state::find_fallback(const std::shared_ptr<complete>& call, const reply_params& asked) {
+  auto wanted = place_.model.fallback_model_id;
+  if (!wanted || *wanted == place_.model.id) return send_to_provider(std::move(*call));
   self->request(place_.parent, caf::infinite, find_model{*wanted})
       .then(
-          [this, held, params = std::move(asked.params)](const model_config& model) {
-            held->fallback = fallback_model{model, merge(params, model.params)};
-            send_to_provider(std::move(*held));
+          [this, call, asked](const model_config& model) {
+            fallback_ = model;
+            call->fallback = fallback_model{model, merge(asked, model.params)};
+            send_to_provider(std::move(*call));
           },
-          [this, held](const error&) { send_to_provider(std::move(*held)); });
+          [this, call](const error&) { send_to_provider(std::move(*call)); });
 }
 
 void call_state::send_to_provider(complete&& call) {
@@ -177,21 +223,56 @@ void call_state::send_to_provider(complete&& call) {
 
 void call_state::on(const reply_delta& delta) {
   if (delta.call != call_ || call_ == 0) return;
+  if (delta.source) source_ = delta.source;
   for (const auto& added : delta.deltas) {
     estimate_.take_reply(added);
+    if (meter_) meter_->append(added.text);
     if (pending_.empty() || pending_.back().type != added.type)
       pending_.push_back(added);
     else
       pending_.back().text += added.text;
   }
+  report_tokens();
   serve();
+}
+
+void call_state::report_tokens() {
+  if (!meter_ || call_ == 0) return;
+  auto now = self->clock().now();
+  auto tokens = content_tokens(rule_, sum_of(meter_->measure()));
+  if (tokens < report_at_ && now - reported_ < reported_each) return;
+  reported_ = now;
+  report_at_ = std::numeric_limits<int64_t>::max();  // until USER has answered
+  self->send(place_.parent, tokens_streamed{reply_, tokens});
+}
+
+// What came is an answer that ends early, as with the most tokens that were wished for.
+void call_state::on(const spend_ruled& ruling) {
+  if (call_ == 0 || ruling.reply != reply_) return;
+  if (!ruling.is_over) {
+    report_at_ = ruling.report_at;
+    return report_tokens();
+  }
+  if (!estimate_.has_reply())
+    return break_off(
+        make_error(errc::quota_exceeded, "quota_tokens", "The quota of tokens is used up."));
+  self->send(provider_, cancel_call{std::exchange(call_, 0)});
+  auto used = estimated();
+  report(used);
+  end_ = call_end{finish_reason::length, used, {}};
+  serve();
+}
+
+const model_config& call_state::priced_model() const {
+  auto is_fallback = fallback_ && source_ && source_->model_id == fallback_->id;
+  return is_fallback ? *fallback_ : place_.model;
 }
 
 void call_state::on(const reply_finished& finished) {
   if (finished.call != call_ || call_ == 0) return;
   call_ = 0;
   auto used = finished.used;
-  if (!used) used = estimate_.make(*counter_, token_rule_of(place_.model.model));
+  if (!used) used = estimated();
   report(used);
   end_ = call_end{finished.reason, *used, finished.calls};
   serve();
@@ -261,7 +342,7 @@ std::vector<text_delta> call_state::take_pending(int64_t bytes_max) {
 void call_state::break_off(const error& cause) {
   if (call_ != 0) self->send(provider_, cancel_call{std::exchange(call_, 0)});
   std::optional<usage> used;
-  if (estimate_.has_reply()) used = estimate_.make(*counter_, token_rule_of(place_.model.model));
+  if (estimate_.has_reply()) used = estimated();
   report(used);
   asker_.fail(cause);
   if (is_left_) return quit();
@@ -274,8 +355,9 @@ void call_state::break_off(const error& cause) {
 
 void call_state::report(std::optional<usage> used) {
   if (std::exchange(is_reported_, true)) return;
-  self->send(place_.parent,
-             call_ended{place_.login, place_.model.id, place_.model.name, std::move(used)});
+  call_ended told{place_.login, place_.model.id, place_.model.name, used, reply_, {}};
+  if (used) told.spent = priced_entry(priced_model(), *used);
+  self->send(place_.parent, std::move(told));
 }
 
 void call_state::quit() {
@@ -292,7 +374,8 @@ caf::result<embedded> call_state::on(start_embedding&& asked) {
   asker_ = answer<embedded>{promise};
   texts_ = std::move(asked.texts);
   dimensions_ = asked.dimensions;
-  embed_more();
+  estimate_.take_prompt(texts_);
+  reserve([this] { embed_more(); });
   return promise;
 }
 
@@ -312,6 +395,7 @@ void call_state::embed_more() {
             if (vectors_.vectors.size() < texts_.size()) return embed_more();
             usage used;
             used.prompt_tokens = vectors_.prompt_tokens;
+            if (used.prompt_tokens == 0) used = estimated();
             report(used);
             asker_.deliver(std::move(vectors_));
             quit();
@@ -325,9 +409,9 @@ call_actor::behavior_type run_call(call_state::pointer self,
   self->state.begin(std::move(*place), *counter);
   return {handle_moving<start_call>(self), handle_moving<start_embedding>(self),
           handle<grant_call>(self),        handle<leave_call>(self),
-          handle<end_streams>(self),       handle<reply_delta>(self),
-          handle<reply_finished>(self),    handle<reply_failed>(self),
-          handle<reply_tick>(self)};
+          handle<end_streams>(self),       handle<spend_ruled>(self),
+          handle<reply_delta>(self),       handle<reply_finished>(self),
+          handle<reply_failed>(self),      handle<reply_tick>(self)};
 }
 
 }  // namespace

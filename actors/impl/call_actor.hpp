@@ -14,6 +14,7 @@ struct call_place {
   model_config model;
   call_reader_actor reader;
   uint64_t stream = 0;  ///< the reader's name for it
+  spender by{};
 };
 
 /// Its USER watches it. The counter outlives all actors.

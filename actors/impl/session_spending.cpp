@@ -2,8 +2,7 @@
 // after (chat/quota_book).
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
-#include "base/money.hpp"
-#include "chat/price.hpp"
+#include "chat/usage_entry.hpp"
 
 namespace parley {
 
@@ -22,7 +21,6 @@ int64_t guessed_tokens(size_t bytes) {
 
 void session_state::reserve(reply& running) {
   reserve_spend wanted;
-  wanted.session = parts_.id;
   wanted.reply = running.id();
   wanted.by = running.by;
   wanted.model = running.made->model.id;
@@ -41,7 +39,7 @@ void session_state::reserve(reply& running) {
           [this, id = running.id()](const error& cause) { abandon(id, cause); });
 }
 
-int64_t session_state::streamed_tokens(const reply& running) const {
+int64_t session_state::streamed_tokens(reply& running) const {
   auto thought = sum_of(running.reasoning.measure());
   auto all = content_tokens(running.made->rule, sum_of(running.meter.measure()) + thought);
   return running.before ? std::max<int64_t>(0, all - running.before->completion_tokens) : all;
@@ -81,7 +79,7 @@ const model_config& session_state::priced_model(const reply& running) const {
 }
 
 /// Where the provider did not say: of this call alone.
-usage session_state::counted_usage(const reply& running) const {
+usage session_state::counted_usage(reply& running) const {
   usage counted;
   counted.prompt_tokens = running.row.context ? running.row.context->tokens : 0;
   auto thought = sum_of(running.reasoning.measure());
@@ -95,27 +93,13 @@ usage session_state::counted_usage(const reply& running) const {
   return counted;
 }
 
-/// The cost goes into `used` as well.
 usage_entry session_state::entry_of(const model_config& model, const spender& by,
                                     usage& used) const {
-  usage_entry entry;
+  auto entry = priced_entry(model, used);
   entry.owner_id = parts_.owner;
   entry.slot = usage_slot_of(parts_.clock->now());
-  entry.model_id = model.id;
-  entry.model_name = model.name;
   entry.key_id = by.key;
   entry.label = by.label;
-  entry.prompt_tokens = used.prompt_tokens;
-  entry.completion_tokens = used.completion_tokens;
-  entry.reasoning_tokens = used.reasoning_tokens.value_or(0);
-  entry.cached_tokens = used.cached_tokens.value_or(0);
-  if (!model.prices) return entry;
-  auto cost = nano_price_of(*model.prices,
-                            {used.prompt_tokens, used.completion_tokens, entry.cached_tokens});
-  if (!cost) return entry;
-  entry.currency = model.prices->currency;
-  entry.cost = *cost;
-  used.cost = money{money_text(*cost), entry.currency};
   return entry;
 }
 

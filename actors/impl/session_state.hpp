@@ -230,8 +230,8 @@ class session_state {
   // session_spending.cpp: what calls use.
   void reserve(reply& running);
   void report(reply& running);
-  int64_t streamed_tokens(const reply& running) const;
-  usage counted_usage(const reply& running) const;
+  int64_t streamed_tokens(reply& running) const;
+  usage counted_usage(reply& running) const;
   const model_config& priced_model(const reply& running) const;
   usage_entry entry_of(const model_config& model, const spender& by, usage& used) const;
   void settle(reply& running);

@@ -8,15 +8,29 @@ namespace parley {
 
 caf::result<model_config> user_state::on(const get_named_model& asked) {
   TRY_DONE(check_caller(asked.who));
+  auto by = spender_of(asked.who);
   for (const auto& model : models_)
-    if (model.enabled && model.name == asked.name) return judged(model);
+    if (model.enabled && model.name == asked.name && may_use(by.key, model.id))
+      return judged(model);
   if (asked.name.empty()) return model_gone();
-  return self->delegate(parts_->system_models,
-                        find_system_model{{}, model_purpose::turn, viewer(), asked.name});
+  find_system_model wanted{{}, model_purpose::turn, viewer(), asked.name};
+  if (by.key.is_none()) return self->delegate(parts_->system_models, std::move(wanted));
+  auto held = answers.hold<model_config>(self);
+  self->request(parts_->system_models, caf::infinite, std::move(wanted))
+      .then(
+          [this, key = held.first, by](const model_config& model) {
+            if (!may_use(by.key, model.id)) return answers.fail<model_config>(key, model_gone());
+            answers.deliver<model_config>(key, model);
+          },
+          [this, key = held.first](error& cause) {
+            answers.fail<model_config>(key, std::move(cause));
+          });
+  return held.second;
 }
 
 caf::result<call_ticket> user_state::on(const open_call& asked) {
   TRY_DONE(check_caller(asked.who));
+  TRY_DONE(check_maintenance());
   auto held = answers.hold<call_ticket>(self);
   auto me = caf::actor_cast<user_actor>(self);
   self->request(me, caf::infinite, get_named_model{asked.who, asked.model})
@@ -38,7 +52,8 @@ void user_state::begin_call(uint64_t key, const open_call& asked, const model_co
                    asked.who.login,
                    model,
                    asked.reader,
-                   asked.stream};
+                   asked.stream,
+                   spender_of(asked.who)};
   auto holder = parts_->start_call(std::move(place));
   self->monitor(holder);
   ++running_;
@@ -51,12 +66,28 @@ void user_state::on(const call_ended& ended) {
   auto sender = self->current_sender();
   if (!sender || !forget_call(sender->address())) return;
   self->demonitor(sender->address());
+  settle_call(ended);
   auto used = ended.used.value_or(usage{});
   log_info("call.ended", {{"user", id_},
                           {"login", ended.login},
                           {"model", ended.model_name},
                           {"prompt_tokens", used.prompt_tokens},
                           {"completion_tokens", used.completion_tokens}});
+}
+
+// Nothing else of a call is stored; whoever asks what was used meanwhile waits for it.
+void user_state::settle_call(const call_ended& ended) {
+  auto spend = spends_.find(ended.reply);
+  if (spend == spends_.end()) return;
+  spend_settled over{ended.reply, ended.spent};
+  if (over.used) {
+    over.used->owner_id = id_;
+    over.used->slot = usage_slot_of(now());
+    over.used->key_id = spend->second.by.key;
+    over.used->label = spend->second.by.label;
+    store_usage(*over.used);
+  }
+  on(over);
 }
 
 bool user_state::forget_call(const caf::actor_addr& over) {

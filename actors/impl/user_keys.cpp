@@ -1,6 +1,7 @@
 // USER: API keys. They are admitted as logins are; what they may do is asked of each route.
 #include <algorithm>
 
+#include "actors/impl/audit.hpp"
 #include "actors/impl/user_state.hpp"
 #include "base/api_key.hpp"
 #include "base/log.hpp"
@@ -136,7 +137,8 @@ caf::result<api_key_ticket> user_state::on(const add_api_key& message) {
   entry.created_at = entry.updated_at = now();
   entry.prefix = made.prefix();
   entry.token_hash = made.stored_form();
-  return store_then<api_key_ticket>(*this, {change_metering{create_api_key{entry}}},
+  auto told = audited(message.who, now(), "key.created", {to_string(entry.id), entry.name});
+  return store_then<api_key_ticket>(*this, {change_metering{create_api_key{entry}}, told},
                                     [this, entry, made] {
                                       keys_.push_back(entry);
                                       return api_key_ticket{shown(entry), made.text};
@@ -148,7 +150,8 @@ caf::result<done> user_state::on(const drop_api_key& message) {
   const auto* entry = find_api_key(message.id);
   if (entry == nullptr) return make_error(errc::not_found);
   auto streams = stream_login_of(entry->token_hash);
-  return store_then<done>(*this, {change_metering{erase_api_key{id_, message.id}}},
+  auto told = audited(message.who, now(), "key.deleted", {to_string(entry->id), entry->name});
+  return store_then<done>(*this, {change_metering{erase_api_key{id_, message.id}}, told},
                           [this, streams, dropped = message.id] {
                             std::erase_if(
                                 keys_, [&](const api_key& known) { return known.id == dropped; });

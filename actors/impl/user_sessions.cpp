@@ -65,9 +65,7 @@ void user_state::close_session(session_id closed) {
   auto found = sessions_.find(closed);
   if (found == sessions_.end()) return;
   give_back(found->second);
-  end_spends_of(closed);
-  if (found->second.texts)
-    caf::anon_send_exit(found->second.texts, caf::exit_reason::user_shutdown);
+  end_spends_of(found->second.holder.address());
   sessions_.erase(found);
   // Of a temporary session its keys were kept as long as it was there.
   std::erase_if(first_turns_, [&](const auto& entry) { return entry.second.session == closed; });
@@ -75,6 +73,7 @@ void user_state::close_session(session_id closed) {
 }
 
 void user_state::on_down(const caf::down_msg& down) {
+  end_spends_of(down.source);
   if (forget_call(down.source)) return;
   for (const auto& [session, entry] : sessions_)
     if (entry.holder.address() == down.source) return close_session(session_id{session});

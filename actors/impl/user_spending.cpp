@@ -67,14 +67,15 @@ caf::result<spend_granted> user_state::on(const reserve_spend& wanted) {
   if (!may_use(wanted.by.key, wanted.model))
     return make_error(errc::forbidden, "model_not_allowed", "This API key may not use the model.");
   auto held = answers.hold<spend_granted>(self);
-  with_book([this, key = held.first, wanted](const error& fault) {
+  auto holder = caf::actor_cast<spending_actor>(self->current_sender());
+  with_book([this, key = held.first, wanted, holder](const error& fault) {
     if (fault) return answers.fail<spend_granted>(key, fault);
-    grant(key, wanted);
+    grant(key, wanted, holder);
   });
   return held.second;
 }
 
-void user_state::grant(uint64_t key, const reserve_spend& wanted) {
+void user_state::grant(uint64_t key, const reserve_spend& wanted, const spending_actor& holder) {
   quota_claim claim;
   claim.reply = wanted.reply;
   claim.account = {wanted.model, wanted.by.key, wanted.prices ? wanted.prices->currency : ""};
@@ -83,7 +84,7 @@ void user_state::grant(uint64_t key, const reserve_spend& wanted) {
   auto limits = limits_of_spend(wanted.by, wanted.model);
   if (auto full = book_.reserve(claim, limits))
     return answers.fail<spend_granted>(key, quota_refusal(*full, book_.reset_of(*full), now()));
-  spends_[wanted.reply] = {wanted.session, wanted.by, wanted.model};
+  spends_[wanted.reply] = {holder, wanted.by, wanted.model};
   warn_of(limits);
   answers.deliver<spend_granted>(key, {book_.is_metered(wanted.reply)});
 }
@@ -95,8 +96,8 @@ void user_state::on(const tokens_streamed& told) {
   auto progress = book_.stream(told.reply, told.tokens);
   for (const auto& over : progress.over)
     if (auto spend = spends_.find(over); spend != spends_.end())
-      tell_session(spend->second.session, {over, 0, true});
-  tell_session(found->second.session, {told.reply, progress.report_at, false});
+      self->send(spend->second.holder, spend_ruled{over, 0, true});
+  self->send(found->second.holder, spend_ruled{told.reply, progress.report_at, false});
   warn_of(limits_of_spend(found->second.by, found->second.model));
 }
 
@@ -111,18 +112,27 @@ void user_state::on(const spend_settled& told) {
   if (found != spends_.end()) spends_.erase(found);
 }
 
-// Of a session that has ended without saying so.
-void user_state::end_spends_of(session_id ended) {
+// Of one that has ended without saying so.
+void user_state::end_spends_of(const caf::actor_addr& ended) {
   std::erase_if(spends_, [&](const auto& spend) {
-    if (spend.second.session != ended) return false;
+    if (spend.second.holder.address() != ended) return false;
     book_.forget(spend.first);
     return true;
   });
 }
 
-void user_state::tell_session(session_id holder, const spend_ruled& ruling) {
-  auto found = sessions_.find(holder);
-  if (found != sessions_.end()) self->send(found->second.holder, ruling);
+void user_state::store_usage(const usage_entry& used) {
+  ++usage_writes_;
+  auto end = [this] {
+    if (--usage_writes_ > 0) return;
+    for (auto& waiter : std::exchange(usage_waiters_, {})) waiter();
+  };
+  self->request(parts_->storage, caf::infinite, commit{{change_metering{add_usage{used}}}})
+      .then([end](const done&) { end(); },
+            [this, end](const error& cause) {
+              log_warning("user.usage_lost", {{"user", id_}, {"error", cause}});
+              end();
+            });
 }
 
 void user_state::warn_of(const std::vector<quota_limit>& limits) {
@@ -144,7 +154,15 @@ expected<void> user_state::check_budget_left() const {
 caf::result<usage_report> user_state::on(const list_usage& asked) {
   TRY_DONE(check_caller(asked.who));
   TRY(auto range, plan_usage(asked.query, parts_->quotas->read()->zone, now()));
-  return self->delegate(parts_->reader, read_usage{id_, std::move(range)});
+  auto held = answers.hold<usage_report>(self);
+  auto read = [this, key = held.first, range] {
+    answers.hand_on<usage_report>(key, parts_->reader, read_usage{id_, range});
+  };
+  if (usage_writes_ == 0)
+    read();
+  else
+    usage_waiters_.emplace_back(read);
+  return held.second;
 }
 
 caf::result<limit_list> user_state::on(const list_limits& asked) {

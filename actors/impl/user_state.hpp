@@ -201,9 +201,9 @@ struct user_state {
   void with_book(const std::function<void(const error&)>& use);
   std::vector<quota_limit> limits_of_spend(const spender& by, model_id model) const;
   void move_book();
-  void grant(uint64_t key, const reserve_spend& wanted);
-  void end_spends_of(session_id ended);
-  void tell_session(session_id holder, const spend_ruled& ruling);
+  void grant(uint64_t key, const reserve_spend& wanted, const spending_actor& holder);
+  void end_spends_of(const caf::actor_addr& ended);
+  void store_usage(const usage_entry& used);
   void warn_of(const std::vector<quota_limit>& limits);
   expected<void> check_budget_left() const;
 
@@ -240,6 +240,7 @@ struct user_state {
 
   // user_calls.cpp
   void begin_call(uint64_t key, const open_call& asked, const model_config& model);
+  void settle_call(const call_ended& ended);
   bool forget_call(const caf::actor_addr& over);
 
   // user_counting.cpp
@@ -313,10 +314,12 @@ struct user_state {
   std::vector<listener> listeners_;
   /// What replies that run are for.
   struct open_spend {
-    session_id session;
+    spending_actor holder;
     spender by;
     model_id model;
   };
+  int usage_writes_ = 0;  ///< not stored yet
+  std::vector<std::function<void()>> usage_waiters_;
   quota_book book_;
   bool has_book_ = false;  ///< it is loaded
   time_zone book_zone_;    ///< whose days it has

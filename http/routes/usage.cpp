@@ -78,7 +78,7 @@ expected<void> put_quotas(edge& at, exchange& x, const parsed_request& request) 
   TRY(auto version, read_if_match(request));
   TRY(auto body, read_body<quota_settings>(request, use::in_create));
   at.ask_admin<quota_settings>(
-      x, change_quotas{std::move(body.value), version},
+      x, change_quotas{std::move(body.value), version, x.who},
       [](const quota_settings& changed) { return record_answer(200, changed); });
   return {};
 }

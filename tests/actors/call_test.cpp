@@ -18,6 +18,10 @@ struct notes {
   std::vector<call_slice> slices;
   std::vector<call_ended> ended;
   std::optional<model_config> fallback;
+  std::vector<reserve_spend> reserved;
+  std::vector<tokens_streamed> streamed;
+  error fail_spend;  ///< while set, nothing may be spent
+  bool is_metered = false;
 };
 
 call_parent_actor::behavior_type run_user(call_parent_actor::pointer self, notes* seen) {
@@ -26,7 +30,13 @@ call_parent_actor::behavior_type run_user(call_parent_actor::pointer self, notes
             if (seen->fallback) return *seen->fallback;
             return make_error(errc::not_found);
           },
-          [=](const call_ended& told) { seen->ended.push_back(told); }};
+          [=](const call_ended& told) { seen->ended.push_back(told); },
+          [=](const reserve_spend& wanted) -> caf::result<spend_granted> {
+            seen->reserved.push_back(wanted);
+            if (seen->fail_spend) return seen->fail_spend;
+            return spend_granted{seen->is_metered};
+          },
+          [=](const tokens_streamed& told) { seen->streamed.push_back(told); }};
 }
 
 provider_actor::behavior_type run_provider(provider_actor::pointer self, notes* seen) {
@@ -225,4 +235,48 @@ TEST_CASE("texts are embedded in pieces, in their order") {
   CHECK(world.seen.embeds.size() == 3);
   REQUIRE(world.seen.ended.size() == 1);
   CHECK(world.seen.ended.front().used->prompt_tokens == 300);
+}
+
+TEST_CASE("a call without a budget asks no model") {
+  fixture world;
+  world.seen.fail_spend = make_error(errc::quota_exceeded, "quota_tokens", "Used up.");
+  world.spawn();
+  start_call asked;
+  asked.provider = world.provider;
+  world.tell(std::move(asked));
+  CHECK(world.seen.calls.empty());
+  REQUIRE(world.seen.slices.size() == 1);
+  CHECK(code_of(world.seen.slices[0].fault) == errc::quota_exceeded);
+  REQUIRE(world.seen.ended.size() == 1);
+  CHECK(world.seen.ended[0].reply == world.seen.reserved[0].reply);
+  CHECK_FALSE(world.seen.ended[0].spent);
+}
+
+TEST_CASE("a budget that runs out ends a call with what came") {
+  fixture world;
+  world.seen.is_metered = true;
+  world.model.prices = model_prices{"USD", "3", "15", {}};
+  world.begin(1'000);
+  world.say("Hello");
+  REQUIRE(world.seen.streamed.size() == 1);
+  auto reply = world.seen.streamed[0].reply;
+  world.tell(spend_ruled{reply, 0, true});
+  CHECK(world.seen.cancelled.size() == 1);
+  CHECK(world.text() == "Hello");
+  REQUIRE(world.seen.slices.back().end);
+  CHECK(world.seen.slices.back().end->reason == finish_reason::length);
+  REQUIRE(world.seen.ended.size() == 1);
+  REQUIRE(world.seen.ended[0].spent);
+  CHECK(world.seen.ended[0].spent->completion_tokens > 0);
+  CHECK(world.seen.ended[0].spent->cost > 0);
+}
+
+TEST_CASE("a budget that runs out before anything came is a refusal") {
+  fixture world;
+  world.seen.is_metered = true;
+  world.begin(1'000);
+  world.tell(spend_ruled{world.seen.reserved[0].reply, 0, true});
+  REQUIRE(world.seen.slices.size() == 1);
+  CHECK(code_of(world.seen.slices[0].fault) == errc::quota_exceeded);
+  CHECK_FALSE(world.seen.ended[0].spent);
 }

@@ -50,13 +50,26 @@ struct fixture : account_world {
     REQUIRE(ticket);
     return ticket->session;
   }
-  expected<spend_granted> reserve(session_id in, message_id reply, int64_t tokens) {
+  static reserve_spend wish(message_id reply, int64_t tokens) {
     reserve_spend wanted;
-    wanted.session = in;
     wanted.reply = reply;
     wanted.model = model_id::make();
     wanted.prompt_tokens = tokens;
-    return ask_user<spend_granted>(wanted);
+    return wanted;
+  }
+  expected<spend_granted> reserve(message_id reply, int64_t tokens) {
+    return ask_user<spend_granted>(wish(reply, tokens));
+  }
+  /// As the session says it, which is told how it stands.
+  void reserve_for(session_id in, message_id reply, int64_t tokens) {
+    auto sender = caf::actor_cast<caf::strong_actor_ptr>(sessions.records.at(in).holder);
+    caf::actor_cast<caf::strong_actor_ptr>(actor)->enqueue(
+        sender, caf::make_message_id(), caf::make_message(wish(reply, tokens)), nullptr);
+    run();
+  }
+  int64_t reserved() {
+    auto limits = ask_user<limit_list>(list_limits{who});
+    return limits ? limits->items.at(0).reserved.value_or(-1) : -1;
   }
   void limit_tokens(int64_t limit) {
     quota_settings quotas;
@@ -120,11 +133,9 @@ TEST_CASE("tokens are reserved, told and settled, and end replies when they are 
   auto two = world.begin_turn(world.who);
   auto first = message_id::make();
   auto second = message_id::make();
-  auto granted = world.reserve(one, first, 10);
-  REQUIRE(granted);
-  CHECK(granted->is_metered);
-  REQUIRE(world.reserve(two, second, 10));
-  world.ask_user<done>(admit{world.who});
+  world.reserve_for(one, first, 10);
+  world.reserve_for(two, second, 10);
+  CHECK(world.reserved() == 22);
   caf::anon_send(world.actor, tokens_streamed{first, 40});
   world.run();
   auto& told = world.sessions.records.at(one).rulings;
@@ -137,7 +148,7 @@ TEST_CASE("tokens are reserved, told and settled, and end replies when they are 
   REQUIRE(told.size() == 2);
   CHECK(told[1].is_over);
   CHECK(told[1].reply == first);
-  auto refused = world.reserve(one, message_id::make(), 1);
+  auto refused = world.reserve(message_id::make(), 1);
   REQUIRE(!refused);
   CHECK(code_of(refused.error()) == errc::quota_exceeded);
   CHECK(detail_of(refused.error()).reason == "quota_tokens");
@@ -164,10 +175,13 @@ TEST_CASE("what was used before counts, and a session that ends gives back what 
   world.store.tables.usage.push_back(before);
   world.limit_tokens(100);
   auto in = world.begin_turn(world.who);
-  CHECK(!world.reserve(in, message_id::make(), 50));
-  REQUIRE(world.reserve(in, message_id::make(), 30));
-  CHECK(!world.reserve(in, message_id::make(), 30));
+  CHECK(!world.reserve(message_id::make(), 50));
+  world.reserve_for(in, message_id::make(), 30);
+  CHECK(world.reserved() == 31);
+  CHECK(!world.reserve(message_id::make(), 30));
   world.stop(world.sessions.records.at(in).holder);
-  auto other = world.begin_turn(world.who);
-  CHECK(world.reserve(other, message_id::make(), 30));
+  CHECK(world.reserved() == 0);
+  auto granted = world.reserve(message_id::make(), 30);
+  REQUIRE(granted);
+  CHECK(granted->is_metered);
 }

@@ -80,7 +80,7 @@ TEST_CASE("all messages of STORAGE and READER cross the wire") {
 }
 
 TEST_CASE("all messages of CALL cross the wire") {
-  CHECK(check_table<call_actor>() == 9);
+  CHECK(check_table<call_actor>() == 10);
   CHECK(check_table<call_reader_actor>() == 1);
 }
 
