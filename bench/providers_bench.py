@@ -128,16 +128,26 @@ class scene:
             self.folder, "--upstream-connect-s", str(CONNECT_S), "--upstream-first-byte-s",
             str(FIRST_BYTE_S), "--upstream-idle-s", str(FIRST_BYTE_S), "--chat-calls-per-min",
             most, "--write-calls-per-min", most, "--read-calls-per-min", most,
-            "--streams-per-user-max", "10000", "--connections-per-address-max", most, *options)
+            "--streams-per-user-max", "10000", "--connections-per-address-max", most,
+            "--login-calls-per-min", most, "--bcrypt-cost", "4", *options)
 
     def __enter__(self):
         self.stack.callback(self.server.stop)
         self.server.start()
-        self.caller = self.server.client()
-        made = self.caller.post("/api/auth/register",
-                                {"username": "ada", "password": support.PASSWORD})
-        self.caller.token = made.body["accessToken"]
+        self.caller = self.register("ada")
         return self
+
+    def register(self, name):
+        caller = self.server.client()
+        made = self.must(caller.post("/api/auth/register",
+                                     {"username": name, "password": support.PASSWORD}), 201)
+        caller.token = made["accessToken"]
+        return caller
+
+    def add_callers(self, count):
+        """So many open chats are not one user's."""
+        self.must(self.caller.patch("/api/settings/system", {"registration": "open"}), 200)
+        return [self.register(f"user{n}") for n in range(count)]
 
     def __exit__(self, *fault):
         return self.stack.__exit__(*fault)
@@ -155,8 +165,9 @@ class scene:
                 "apiKey": "not-a-key", **more}
         return self.must(self.caller.post("/api/models/system", body), 201)["id"]
 
-    def add_session(self, model):
-        return self.must(self.caller.post("/api/sessions", {"modelId": model}), 201)["id"]
+    def add_session(self, model, caller=None):
+        made = (caller or self.caller).post("/api/sessions", {"modelId": model})
+        return self.must(made, 201)["id"]
 
     def turn(self, session, content="Hi"):
         """The view of a whole turn, and the seconds to its first token."""
@@ -170,15 +181,21 @@ class scene:
                     first = time.monotonic() - begun
         return view, first
 
-    def begin(self, model):
-        """A turn that nobody follows; its session and message."""
-        session = self.add_session(model)
-        answer = self.caller.post("/api/chat/stream", {"sessionId": session, "content": "Hi"},
-                                  {"Prefer": "respond-async"})
-        return session, self.must(answer, 202)["messageId"]
+    def begin(self, model, caller=None):
+        """A turn that nobody follows: who began it, in which session, its message."""
+        caller = caller or self.caller
+        session = self.add_session(model, caller)
+        answer = caller.post("/api/chat/stream", {"sessionId": session, "content": "Hi"},
+                             {"Prefer": "respond-async"})
+        return caller, session, self.must(answer, 202)["messageId"]
 
-    def message(self, session, message):
-        return self.must(self.caller.get(f"/api/sessions/{session}/messages/{message}"), 200)
+    def message(self, session, message, caller=None):
+        found = (caller or self.caller).get(f"/api/sessions/{session}/messages/{message}")
+        return self.must(found, 200)
+
+    def reply(self, begun):
+        caller, session, message = begun
+        return self.message(session, message, caller)
 
     def proc(self, path):
         return Path(f"/proc/{self.server.process.child.pid}/{path}")
@@ -235,14 +252,16 @@ def part_channels():
         with scene("--io-threads", "1") as it:
             good = it.keep(upstream(answer_well)).url
             alone = it.add_session(it.add_model(good))
-            usual = statistics.median(it.turn(alone)[1] for _ in range(20))
+            it.turn(alone)
             both = it.add_model(dead(kind, it), weight=1, channels=[
                 {"name": "second", "baseUrl": good, "apiKey": "not-a-key", "weight": 0}])
             session = it.add_session(both)
-            taken = [it.turn(session) for _ in range(turns)]
+            # In turn, so that both grow alike and the machine's other work hits both.
+            usual, taken = zip(*((it.turn(alone)[1], it.turn(session)) for _ in range(turns)))
             failed = sum(view.done["status"] != "complete" for view, _ in taken)
-            first = taken[0][1] - usual
-            later = statistics.median(seconds for _, seconds in taken[1:]) - usual
+            first = taken[0][1] - usual[0]
+            later = statistics.median(seconds for _, seconds in taken[1:]) - \
+                statistics.median(usual[1:])
             report(f"channel {kind}: failed replies of {turns}", failed, 0, failed == 0)
             # The limits' timers are those of the loop: ten milliseconds wide.
             most = limit if limit == 1 else limit + 0.05
@@ -300,13 +319,14 @@ def part_hangs():
         wait_until(lambda: stats()["openStreams"] == 0, 10)
         time.sleep(1)
         before = it.descriptors()
+        callers = it.add_callers(4)
         begun, last = [], [0.0]
 
-        def start():
-            begun.append(it.begin(model))
+        def start(caller):
+            begun.append(it.begin(model, caller))
             last[0] = time.monotonic()
 
-        in_threads(16, [start] * count)
+        in_threads(16, [lambda n=n: start(callers[n % len(callers)]) for n in range(count)])
         assert wait_until(lambda: stats()["openStreams"] == 0, 60) is not None, "still open"
         took = time.monotonic() - last[0]
         report(f"{count} calls that hang: all freed after the last was made", f"{took:.2f}",
@@ -315,7 +335,7 @@ def part_hangs():
         wait_until(lambda: it.descriptors() <= before, 5)
         left = max(0, it.descriptors() - before)
         report("descriptors left", left, 0, left == 0)
-        stored = [it.message(*each) for each in begun]
+        stored = [it.reply(each) for each in begun]
         right = sum((each["status"], each["error"]["reason"]) == ("error", "upstream_timeout")
                     for each in stored)
         report("replies stored as error, upstream_timeout", right, count, right == count)
@@ -371,7 +391,7 @@ def part_sizes():
             growth = max(0, most - before) / count / 1024
             report(f"{model}: memory of a stream, {count} at a time", f"{growth:.2f}", "8",
                    growth <= 8, " MiB")
-            stored = [it.message(*each) for each in begun]
+            stored = [it.reply(each) for each in begun]
             right = sum(each["error"]["reason"] == "upstream_too_large" for each in stored)
             report(f"{model}: ended as upstream_too_large", right, count, right == count)
 
@@ -386,17 +406,18 @@ def part_crowd():
         it.turn(it.add_session(it.add_model(mock.base_url, "mock-t20")))
         before = it.rss_kib()
         model = it.add_model(mock.base_url, "mock-t30-f30000-i500")
-        begun = []
-        in_threads(16, [lambda: begun.append(it.begin(model))] * count)
+        callers, begun = it.add_callers(10), []
+        in_threads(16, [lambda n=n: begun.append(it.begin(model, callers[n % len(callers)]))
+                        for n in range(count)])
         peak = stats()["openStreamsPeak"]
         each = (it.rss_kib() - before) / count
         report("calls at a time on one I/O thread", peak, count, peak == count)
         report("memory of a call with its open session, none of it cut off", f"{each:.1f}", "64",
                each <= 64, " KiB")
         assert wait_until(lambda: stats()["openStreams"] == 0, 300) is not None, "still open"
-        whole = wait_until(lambda: it.message(*begun[-1])["status"] != "streaming", 30)
+        whole = wait_until(lambda: it.reply(begun[-1])["status"] != "streaming", 30)
         assert whole is not None
-        right = sum(it.message(*one)["status"] == "complete" for one in begun)
+        right = sum(it.reply(one)["status"] == "complete" for one in begun)
         report("replies complete", right, count, right == count)
 
 
