@@ -6,15 +6,6 @@ namespace parley::http::routes {
 
 namespace {
 
-std::optional<instant> query_instant(const parsed_request& request, const char* name,
-                                     fault_list& faults) {
-  auto text = request.query(name);
-  if (!text) return std::nullopt;
-  auto at = parse_instant(*text);
-  if (!at) faults.add(std::string{"/"} + name, "instant", "Must be an RFC 3339 date-time.");
-  return at;
-}
-
 /// The address of a channel as reports name it: without path and query.
 void write_channel(json_writer& json, std::string_view name, const std::string& base_url,
                    const channel_report* known) {
