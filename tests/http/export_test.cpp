@@ -50,6 +50,17 @@ std::string say(node_world& world, const account& who, const std::string& sessio
   return reply.at("/id");
 }
 
+/// A reply of many pieces, and its whole text.
+struct long_reply {
+  explicit long_reply(size_t bytes) {
+    std::string piece;
+    while (piece.size() < 16'000) piece += "another bridge of steel, ";
+    for (; text.size() < bytes; text += piece) pieces.push_back(piece);
+  }
+  std::vector<std::string> pieces;
+  std::string text;
+};
+
 int count_of(std::string_view text, std::string_view word) {
   int count = 0;
   for (auto at = text.find(word); at != text.npos; at = text.find(word, at + word.size())) ++count;
@@ -147,19 +158,18 @@ TEST_CASE("an export comes in pages, to slow readers too") {
   world.add_model();
   auto& ada = world.ada();
   auto session = world.add_session(ada);
-  std::string long_reply;
-  while (long_reply.size() < 60'000) long_reply += "another bridge of steel, ";
+  long_reply reply{60'000};
   for (int i = 0; i < 4; ++i) {
-    world.upstream_plays_once(reply_of({long_reply}));
+    world.upstream_plays_once(reply_of(reply.pieces));
     say(world, ada, session, "Hi");
   }
   download fast{world, ada, export_path(session, "txt")};
-  CHECK(count_of(fast.rest(), long_reply) == 4);
+  CHECK(count_of(fast.rest(), reply.text) == 4);
   CHECK(fast.is_whole);
   download slow{world, ada, export_path(session, "json"), 4096};
   auto text = slow.rest();
   CHECK(slow.is_whole);
-  CHECK(json_at(text, "/messages/7/content") == long_reply);
+  CHECK(json_at(text, "/messages/7/content") == reply.text);
   CHECK(json_at(text, "/activePath/7") == json_at(text, "/messages/7/id"));
   CHECK(json_at(text, "/messages/8") == "(absent)");
 }
@@ -169,11 +179,10 @@ TEST_CASE("an export whose chat is deleted meanwhile is cut, never ended as if w
   world.add_model();
   auto& ada = world.ada();
   auto session = world.add_session(ada);
-  std::string long_reply;
-  while (long_reply.size() < 1'200'000) long_reply += "another bridge of steel, ";
+  long_reply reply{1'200'000};
   // More than the kernel keeps for a reader that takes nothing.
   for (int i = 0; i < 5; ++i) {
-    world.upstream_plays_once(reply_of({long_reply}));
+    world.upstream_plays_once(reply_of(reply.pieces));
     say(world, ada, session, "Hi");
   }
   download file{world, ada, export_path(session, "json"), 4096};
@@ -181,5 +190,5 @@ TEST_CASE("an export whose chat is deleted meanwhile is cut, never ended as if w
   CHECK(world.erase(ada, "/api/sessions/" + session).status == 204);
   auto text = file.rest();
   CHECK_FALSE(file.is_whole);
-  CHECK(count_of(text, long_reply) < 5);
+  CHECK(count_of(text, reply.text) < 5);
 }
