@@ -22,13 +22,19 @@ struct temporary_state {
 
   caf::result<done> on(const commit& message) {
     auto before = std::tuple{header, messages, summary, keys};
+    commit used;
     for (const auto& one : message.changes) {
+      if (caf::holds_alternative<change_metering>(one)) {
+        used.changes.push_back(one);
+        continue;
+      }
       auto fault = caf::visit([this](const auto& change) { return apply(change); }, one);
       if (!fault) continue;
       std::tie(header, messages, summary, keys) = std::move(before);
       return fault;
     }
-    return done{};
+    if (used.changes.empty()) return done{};
+    return self->delegate(storage, std::move(used));
   }
   void on(const checkpoint_reply&) {}
 
@@ -187,6 +193,7 @@ struct temporary_state {
   }
 
   temporary_store_actor::pointer self;
+  storage_actor storage;
   size_t bytes_max = 0;
   session header;
   std::vector<message> messages;  ///< in the order of their making
@@ -195,8 +202,10 @@ struct temporary_state {
 };
 
 temporary_store_actor::behavior_type run_store(
-    temporary_store_actor::stateful_pointer<temporary_state> self, size_t bytes_max) {
+    temporary_store_actor::stateful_pointer<temporary_state> self, const storage_actor& storage,
+    size_t bytes_max) {
   harden(self);
+  self->state.storage = storage;
   self->state.bytes_max = bytes_max;
   return {handle<commit>(self),        handle<checkpoint_reply>(self), handle<load_session>(self),
           handle<read_messages>(self), handle<read_session>(self),     handle<page_messages>(self),
@@ -205,13 +214,14 @@ temporary_store_actor::behavior_type run_store(
 
 }  // namespace
 
-temporary_store_actor spawn_temporary_store(caf::actor_system& system, size_t bytes_max) {
-  return system.spawn(run_store, bytes_max);
+temporary_store_actor spawn_temporary_store(caf::actor_system& system, storage_actor storage,
+                                            size_t bytes_max) {
+  return system.spawn(run_store, std::move(storage), bytes_max);
 }
 
 temporary_session start_temporary(caf::actor_system& system, session_parts parts, session fresh,
                                   size_t bytes_max) {
-  auto store = spawn_temporary_store(system, bytes_max);
+  auto store = spawn_temporary_store(system, parts.storage, bytes_max);
   // It has the rows that a SESSION and its USER ask of the two.
   parts.storage = caf::actor_cast<storage_actor>(store);
   parts.reader = caf::actor_cast<reader_actor>(store);
@@ -219,7 +229,11 @@ temporary_session start_temporary(caf::actor_system& system, session_parts parts
   parts.id = fresh.id;
   parts.fresh = std::move(fresh);
   auto texts = parts.reader;
-  return {spawn_session(system, std::move(parts)), std::move(texts)};
+  auto holder = spawn_session(system, std::move(parts));
+  // Behind its last commit, which may tell what was used.
+  caf::actor_cast<caf::strong_actor_ptr>(holder)->get()->attach_functor(
+      [store] { caf::anon_send_exit(store, caf::exit_reason::user_shutdown); });
+  return {std::move(holder), std::move(texts)};
 }
 
 }  // namespace parley

@@ -7,10 +7,8 @@ namespace parley {
 
 user_state::~user_state() {
   for (const auto& call : calls_) caf::anon_send_exit(call, caf::exit_reason::user_shutdown);
-  for (const auto& [session, entry] : sessions_) {
+  for (const auto& [session, entry] : sessions_)
     caf::anon_send_exit(entry.holder, caf::exit_reason::user_shutdown);
-    if (entry.texts) caf::anon_send_exit(entry.texts, caf::exit_reason::user_shutdown);
-  }
 }
 
 void user_state::begin(user_place place, std::shared_ptr<const user_parts> given) {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/actor_world.hpp"
+#include "tests/support/scripted_storage.hpp"
 
 using namespace parley;
 using namespace parley::tests;
@@ -10,7 +11,9 @@ using namespace parley::tests;
 namespace {
 
 struct fixture : actor_world {
-  fixture() : store(own(spawn_temporary_store(system, 20'000))) {
+  fixture() {
+    kept.clock = &clock;
+    store = own(spawn_temporary_store(system, own(kept.spawn_storage(system)), 20'000));
     header.id = session_id::make();
     header.temporary = true;
     REQUIRE(put({create_session{header}}));
@@ -32,6 +35,7 @@ struct fixture : actor_world {
     return found->items;
   }
 
+  scripted_storage kept;
   temporary_store_actor store;
   session header;
 };
@@ -87,4 +91,17 @@ TEST_CASE("a temporary store keeps its bound, and a commit is whole or not at al
   auto again = world.put({key});
   REQUIRE_FALSE(again);
   CHECK(detail_of(again.error()).reason == "key_known");
+}
+
+TEST_CASE("what a temporary session has used goes on to the database, and nothing else") {
+  fixture world;
+  auto asked = world.entry({}, "asked");
+  usage_entry used;
+  used.prompt_tokens = 7;
+  REQUIRE(world.put({create_message{asked}, change_metering{add_usage{used}}}));
+  REQUIRE(world.kept.commits.size() == 1);
+  REQUIRE(world.kept.commits[0].changes.size() == 1);
+  auto* told = caf::get_if<change_metering>(&world.kept.commits[0].changes[0]);
+  REQUIRE(told != nullptr);
+  CHECK(told->usage->used.prompt_tokens == 7);
 }
