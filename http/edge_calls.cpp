@@ -26,6 +26,8 @@ void edge::take_call(exchange& x, const call_ticket& ticket) {
   x.deadline->cancel();
   x.call->holder = ticket.holder;
   x.call->last_write = loop_->now();
+  x.call->listed =
+      status().streams.add({x.who.user, stream_kind::call, {}, {}, clock().now(), x.address});
   ++streams_;
   self_->monitor(ticket.holder);
 }
@@ -127,6 +129,7 @@ void edge::release_call(exchange& x) {
   --streams_;
   self_->demonitor(x.call->holder.address());
   x.call->holder = call_actor{};
+  x.call->listed.reset();
 }
 
 void edge::leave_call_of(exchange& x) {

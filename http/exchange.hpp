@@ -51,7 +51,8 @@ struct live_feed {
 
 /// A call of /v1 on its way to this client.
 struct v1_call {
-  call_actor holder;                  ///< once USER has let it in
+  call_actor holder;  ///< once USER has let it in
+  std::unique_ptr<stream_board::listing> listed;
   start_call asked;                   ///< until it goes to the holder
   std::unique_ptr<v1_writer> writer;  ///< of a reply; none: an embedding
   std::string pending;                ///< events that wait for room

@@ -13,9 +13,10 @@
 
 namespace parley::http {
 
-enum class stream_kind : uint8_t { reply = 1, events };
-constexpr std::array<std::string_view, 2> names_of(stream_kind) {
-  return {"reply", "events"};
+/// `call`: of /v1, without a session.
+enum class stream_kind : uint8_t { reply = 1, events, call };
+constexpr std::array<std::string_view, 3> names_of(stream_kind) {
+  return {"reply", "events", "call"};
 }
 
 struct listed_stream {

@@ -24,12 +24,22 @@ auto read_v1(const parsed_request& request, Read read) -> decltype(read(json_val
   return read(body);
 }
 
-/// A personal model hides the system's of the same name.
-std::vector<model_config> callable(const model_list& list) {
+/// What the caller may call, in the list's order; a personal model hides the system's of its name.
+/// An ADMIN is told of models that are open to others alone, too: those are left out.
+std::vector<model_config> callable(const model_list& list, const exchange& x) {
+  auto is_open = [&](const model_config& model) {
+    auto open_to = [&](role as) { return is_usable_by(model, {x.who.user, as}); };
+    // A key does not say what its owner is.
+    return x.role.empty() ? open_to(role::user) || open_to(role::admin)
+                          : open_to(x.role == name_of(role::admin) ? role::admin : role::user);
+  };
   std::vector<model_config> open;
   for (const auto& model : list.items) {
-    auto is_same = [&](const model_config& known) { return known.name == model.name; };
-    if (model.enabled && std::none_of(open.begin(), open.end(), is_same)) open.push_back(model);
+    auto hides = [&](const model_config& other) {
+      return other.name == model.name && !other.is_system() && other.enabled;
+    };
+    auto is_hidden = model.is_system() && std::any_of(list.items.begin(), list.items.end(), hides);
+    if (is_open(model) && !is_hidden) open.push_back(model);
   }
   return open;
 }
@@ -60,8 +70,9 @@ parley::count_tokens count_of(const exchange& x, const v1_wish& wish, model_id c
 }  // namespace
 
 expected<void> get_v1_models(edge& at, exchange& x, const parsed_request&) {
-  at.ask_user<model_list>(x, list_models{x.who}, [](const model_list& list) {
-    return json_answer(200, v1_models_json(callable(list)));
+  at.ask_user<model_list>(x, list_models{x.who}, [&at, key = x.key()](const model_list& list) {
+    if (auto* open = at.find(key))
+      at.answer_now(*open, json_answer(200, v1_models_json(callable(list, *open))));
   });
   return {};
 }
