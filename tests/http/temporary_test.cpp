@@ -9,8 +9,8 @@ using namespace parley::test;
 
 namespace {
 
-const std::string canary = "xylophone-canary-7391";
-const std::string answered = "marimba-canary-2846";
+const std::string canary = "xylophonecanary7391";
+const std::string answered = "marimbacanary2846";
 
 /// How many files below a folder hold one of the texts.
 size_t files_with(const std::filesystem::path& folder, const std::vector<std::string>& texts) {
@@ -88,10 +88,16 @@ TEST_CASE("no disk has a word of a temporary session, and it is gone with the no
   REQUIRE(std::filesystem::exists(folder));
   // A session that is stored is found by the same search: then it is no empty one.
   auto kept = world.add_session(world.eve);
-  world.upstream_plays(reply_of({"kept-reply-5512"}));
+  world.upstream_plays(reply_of({"keptreply5512"}));
   world.say_hi(world.eve, kept).rest();
-  CHECK(files_with(folder, {"kept-reply-5512"}) > 0);
+  CHECK(files_with(folder, {"keptreply5512"}) > 0);
   CHECK(files_with(folder, {canary, answered}) == 0);
+  auto hits = [&](const std::string& word) {
+    return world.get(world.eve, "/api/search?q=" + word).at("/items/0");
+  };
+  CHECK(hits("keptreply5512") != "(absent)");
+  CHECK(hits(canary) == "(absent)");
+  CHECK(hits(answered) == "(absent)");
   world.stop();
   CHECK(files_with(folder, {canary, answered}) == 0);
   world.start();
