@@ -1,6 +1,7 @@
 // ADMIN, DIRECTORY and USER: invitations, one-time codes, and what the audit log is told.
 #include <catch2/catch.hpp>
 
+#include "actors/impl/account_rules.hpp"
 #include "tests/support/account_world.hpp"
 
 using namespace parley;

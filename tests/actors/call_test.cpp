@@ -51,6 +51,9 @@ provider_actor::behavior_type run_provider(provider_actor::pointer self, notes* 
             found.prompt_tokens = static_cast<int64_t>(asked.texts.size());
             return found;
           },
+          [](const try_model&) -> caf::result<model_trial> { return make_error(errc::internal); },
+          [](const list_offers&) -> caf::result<offer_list> { return make_error(errc::internal); },
+          [](const read_channels&) { return channel_reports{}; },
           [](const channel_changed&) {},
           [](const meet_providers&) {},
           [](const fail_calls&) {}};

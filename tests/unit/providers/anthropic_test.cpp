@@ -142,7 +142,7 @@ TEST_CASE("Anthropic's list of models, and no embeddings", "[anthropic]") {
         "invalid_input/embedding_unsupported");
 }
 
-TEST_CASE("a conversation with tools, as its caller kept it", "[anthropic]") {
+TEST_CASE("a conversation with tools for Anthropic, as its caller kept it", "[anthropic]") {
   auto asked = tool_conversation();
   asked.wishes.has_parallel_calls = false;
   auto sent = body(asked);

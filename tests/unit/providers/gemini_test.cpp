@@ -126,7 +126,7 @@ TEST_CASE("Gemini's embeddings and list of models", "[gemini]") {
   CHECK(list->front().max_tokens == 65'536);
 }
 
-TEST_CASE("a conversation with tools, as its caller kept it", "[gemini]") {
+TEST_CASE("a conversation with tools for Gemini, as its caller kept it", "[gemini]") {
   auto asked = tool_conversation();
   CHECK(detail_of(build("gemini", asked).error()).reason == "image_url_unsupported");
   asked.messages.front().parts.pop_back();

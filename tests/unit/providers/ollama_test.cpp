@@ -99,7 +99,7 @@ TEST_CASE("Ollama's embeddings and list of models", "[ollama]") {
   CHECK(dialect.build_discovery(model, secret_text{})->path == "/api/tags");
 }
 
-TEST_CASE("a conversation with tools, as its caller kept it", "[ollama]") {
+TEST_CASE("a conversation with tools for Ollama, as its caller kept it", "[ollama]") {
   auto asked = tool_conversation();
   CHECK(detail_of(build("ollama", asked).error()).reason == "image_url_unsupported");
   asked.messages.front().parts.pop_back();

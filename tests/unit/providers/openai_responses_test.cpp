@@ -59,7 +59,8 @@ TEST_CASE("the last event may repeat more than a line of other streams may hold"
   CHECK(result.size() > text.size());
 }
 
-TEST_CASE("a conversation with tools, as its caller kept it", "[openai-responses]") {
+TEST_CASE("a conversation with tools for the Responses API, as its caller kept it",
+          "[openai-responses]") {
   auto asked = tool_conversation();
   asked.wishes.is_json = true;
   asked.wishes.schema = R"({"type":"object"})";

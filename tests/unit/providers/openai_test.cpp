@@ -305,7 +305,7 @@ TEST_CASE("a context that is too long is recognised, with its limit", "[openai]"
         "provider_refused/upstream_auth");
 }
 
-TEST_CASE("a conversation with tools, as its caller kept it", "[openai]") {
+TEST_CASE("a conversation with tools for OpenAI, as its caller kept it", "[openai]") {
   auto asked = tool_conversation();
   asked.wishes.is_json = true;
   auto request = build("openai", asked);
