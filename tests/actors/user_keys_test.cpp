@@ -32,7 +32,7 @@ struct fixture : account_world {
   caller caller_with(const api_key_ticket& ticket, std::optional<key_scope> scope) {
     auto key = api_key_text::parse(ticket.key.reveal());
     auto hash = key->stored_form();
-    return {key->user, stream_login_of(hash), 0, role::user, "r", hash, scope};
+    return {key->user, stream_login_of(hash), 0, role::user, "r", "", hash, scope};
   }
   std::string admitted(const caller& asks) {
     auto answer = ask_user<done>(admit{asks});
