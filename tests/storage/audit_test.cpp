@@ -23,7 +23,7 @@ bool run(stored& db, const std::string& sql) {
   return static_cast<bool>(db.writer().run_script(sql));
 }
 
-int64_t sweep(stored& db, instant now) {
+int64_t sweep_at(stored& db, instant now) {
   auto writing = stored::must(transaction::begin(db.writer(), transaction::kind::write));
   auto swept = stored::must(sweep_rows(db.writer(), now));
   stored::must_commit(writing);
@@ -98,7 +98,7 @@ TEST_CASE("retention takes the beginning of the audit log, and the chain still h
   db.put(put_system_settings{settings});
   for (int64_t day : {0, 1, 2, 30}) db.put(entry("user.created", day));
   auto now = instant{start_of_test.ms + 31 * int64_t{86'400'000}};
-  CHECK(sweep(db, now) == 3);
+  CHECK(sweep_at(db, now) == 3);
   auto left = log_of(db);
   REQUIRE(left.items.size() == 1);
   CHECK(left.items[0].seq == 4);
@@ -108,7 +108,7 @@ TEST_CASE("retention takes the beginning of the audit log, and the chain still h
   db.put(entry("user.changed", 31));
   CHECK(stored::must(db.ask(check_audit{})).last == 5);
   // All of it may go: the next entry follows from the anchor.
-  sweep(db, {now.ms + 365 * int64_t{86'400'000}});
+  sweep_at(db, {now.ms + 365 * int64_t{86'400'000}});
   db.put(entry("user.changed", 400));
   auto anew = stored::must(db.ask(check_audit{}));
   CHECK_FALSE(anew.broken);
@@ -172,7 +172,7 @@ TEST_CASE("an invitation is used as often as it says, until it expires") {
 TEST_CASE("accounts are found by their names and email, and listed in each order") {
   stored db;
   auto add = [&](std::string name, int64_t last_login) {
-    auto account = make_user(std::move(name));
+    auto account = user_named(std::move(name));
     if (last_login > 0) account.last_login_at = instant{last_login};
     account.display_name = "Shown " + account.username;
     account.email = account.username + "@example.com";

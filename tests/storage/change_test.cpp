@@ -36,8 +36,9 @@ TEST_CASE("stored fields and columns are the same") {
 TEST_CASE("accounts: names are unique without regard to case") {
   stored db;
   auto ada = db.add_user("Ada", role::admin);
-  CHECK(is_fault(db.store(create_user{make_user("aDA"), false}), errc::conflict, "username_taken"));
-  CHECK(is_fault(db.store(create_user{make_user("bob"), true}), errc::conflict, "not_first"));
+  CHECK(
+      is_fault(db.store(create_user{user_named("aDA"), false}), errc::conflict, "username_taken"));
+  CHECK(is_fault(db.store(create_user{user_named("bob"), true}), errc::conflict, "not_first"));
   CHECK(is_fault(db.store(create_user{ada, false}), errc::conflict));
   CHECK(db.get(find_username{"ADA"}).id == ada.id);
   CHECK_FALSE(db.get(find_username{"bob"}).id);
@@ -50,7 +51,7 @@ TEST_CASE("accounts: names are unique without regard to case") {
   CHECK(loaded.must_change_password);
   CHECK(loaded.last_login_at == instant{5});
   CHECK(loaded.password_hash == ada.password_hash);
-  CHECK(is_fault(db.store(update_user{make_user("ghost", role::admin)}), errc::not_found));
+  CHECK(is_fault(db.store(update_user{user_named("ghost", role::admin)}), errc::not_found));
 }
 
 TEST_CASE("accounts: the last active ADMIN stays") {

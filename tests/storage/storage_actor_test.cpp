@@ -115,7 +115,7 @@ uint64_t transactions() {
 TEST_CASE("commits that wait are written in one transaction, a bad one fails alone") {
   world w;
   auto storage = w.spawn_storage();
-  auto ada = make_user("ada", role::admin);
+  auto ada = user_named("ada", role::admin);
   REQUIRE_FALSE(w.store(storage, {create_user{ada, true}}));
   auto before = transactions();
   auto chat = make_session(ada.id);
@@ -145,7 +145,7 @@ TEST_CASE("commits that wait are written in one transaction, a bad one fails alo
 TEST_CASE("checkpoints wait for others, and go along with the next commit") {
   world w;
   auto storage = w.spawn_storage();
-  auto ada = make_user("ada", role::admin);
+  auto ada = user_named("ada", role::admin);
   auto chat = make_session(ada.id);
   auto question = make_message(chat.id, {}, "what?");
   REQUIRE_FALSE(
@@ -205,7 +205,7 @@ TEST_CASE("beyond its limit the queue refuses") {
   for (int i = 0; i < 5; ++i)
     requests.push_back(
         w.self->request(storage, caf::infinite,
-                        commit{{create_user{make_user("user" + std::to_string(i)), false}}}));
+                        commit{{create_user{user_named("user" + std::to_string(i)), false}}}));
   w.scheduler.run();
   for (size_t i = 0; i < requests.size(); ++i) {
     auto fault = w.receive<done>(requests[i]);
@@ -222,7 +222,7 @@ TEST_CASE("a stop stores what was accepted and leaves an empty log") {
   world w;
   auto storage = w.spawn_storage();
   auto request =
-      w.self->request(storage, caf::infinite, commit{{create_user{make_user("ada"), false}}});
+      w.self->request(storage, caf::infinite, commit{{create_user{user_named("ada"), false}}});
   w.scheduler.run_once();
   w.stop();
   CHECK_FALSE(w.receive<done>(request));
@@ -234,7 +234,7 @@ TEST_CASE("a stop stores what was accepted and leaves an empty log") {
 TEST_CASE("a full disk fails commits, shows in health, and is over once there is space") {
   world w;
   auto storage = w.spawn_storage();
-  auto ada = make_user("ada", role::admin);
+  auto ada = user_named("ada", role::admin);
   auto chat = make_session(ada.id);
   REQUIRE_FALSE(w.store(storage, {create_user{ada, true}, create_session{chat}}));
   auto big = [&] { return create_message{make_message(chat.id, {}, std::string(400'000, 'x'))}; };
@@ -270,8 +270,8 @@ TEST_CASE("a full disk fails commits, shows in health, and is over once there is
 TEST_CASE("an erased account is swept without being asked") {
   world w;
   auto storage = w.spawn_storage();
-  auto root = make_user("root", role::admin);
-  auto ada = make_user("ada");
+  auto root = user_named("root", role::admin);
+  auto ada = user_named("ada");
   auto chat = make_session(ada.id);
   std::vector<change> changes{create_user{root, true}, create_user{ada, false},
                               create_session{chat}};
@@ -289,7 +289,7 @@ TEST_CASE("an erased account is swept without being asked") {
 TEST_CASE("the pool answers like a reader, replaces one that ended, and refuses a flood") {
   world w;
   auto storage = w.spawn_storage();
-  auto ada = make_user("ada", role::admin);
+  auto ada = user_named("ada", role::admin);
   auto chat = make_session(ada.id);
   REQUIRE_FALSE(w.store(storage, {create_user{ada, true}, create_session{chat}}));
   reader_pool_parts parts;
@@ -326,7 +326,7 @@ TEST_CASE("readers see whole transactions while the writer writes") {
   register_error_category(config);
   parley::add_message_types(config);
   caf::actor_system system{config};
-  auto ada = make_user("ada", role::admin);
+  auto ada = user_named("ada", role::admin);
   storage_parts writer_parts;
   writer_parts.files = files;
   auto storage = system.spawn<caf::detached>(storage_writer, writer_parts);

@@ -12,7 +12,7 @@ namespace parley::storage {
 
 inline const instant start_of_test{1'700'000'000'000};
 
-inline user make_user(std::string name, role of = role::user) {
+inline user user_named(std::string name, role of = role::user) {
   user account;
   account.id = user_id::make();
   account.created_at = account.updated_at = start_of_test;
@@ -118,7 +118,7 @@ class stored {
   }
 
   user add_user(const std::string& name, role of = role::user) {
-    auto account = make_user(name, of);
+    auto account = user_named(name, of);
     put(create_user{account, false});
     return account;
   }
