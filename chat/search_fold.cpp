@@ -12,6 +12,7 @@ struct fold_range {
   std::u16string_view folded;
 };
 
+// clang-format off
 // Unicode 15: the lower case of a letter without its marks; what has none stays.
 constexpr std::array<fold_range, 5> fold_ranges{
     {{0xc0,
@@ -41,6 +42,7 @@ constexpr std::array<fold_range, 5> fold_ranges{
       u"ηηιιοουυωω\u1f7e\u1f7fααααααααααααααααηηηηηηηηηηηηηηηηωωωωωωωωωωωωωωωωααααα\u1fb5ααααααα"
       u"᾽ι᾿῀῁ηηη\u1fc5ηηεεηηη῍῎῏ιιιι\u1fd4\u1fd5ιιιιιι\u1fdc῝῞῟υυυυρρυυυυυυρ῭΅`\u1ff0\u1ff1ωωω"
       u"\u1ff5ωωοοωωω´῾\u1fff"}}};
+// clang-format on
 
 // U+FF66 to U+FF9D, the narrow forms.
 constexpr std::u16string_view wide_kana =
