@@ -151,15 +151,18 @@ expected<void> get_invitations(edge& at, exchange& x, const parsed_request& requ
 
 expected<void> post_invitation(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<new_invitation_body>(request, use::in_create));
-  at.ask_admin<made_invitation>(x, add_invitation{std::move(body.value), x.who},
-                                [](const made_invitation& made) {
-                                  std::string text;
-                                  json_writer json{text};
-                                  json.begin_object().key("invitation");
-                                  write_json(json, made.made);
-                                  json.member("code", made.code.reveal()).end_object();
-                                  return json_answer(201, std::move(text));
-                                });
+  at.ask_admin<made_invitation>(
+      x, add_invitation{std::move(body.value), x.who}, [](const made_invitation& made) {
+        std::string text;
+        json_writer json{text};
+        json.begin_object().key("invitation");
+        write_json(json, made.made);
+        json.member("code", made.code.reveal()).end_object();
+        auto result = json_answer(201, std::move(text));
+        result.headers.emplace_back("Location",
+                                    "/api/users/invitations/" + to_string(made.made.id));
+        return result;
+      });
   return {};
 }
 

@@ -139,7 +139,7 @@ TEST_CASE("quotas are put as a whole, checked, and have a version") {
   CHECK(world.put(eve, "/api/admin/quotas", R"({"items":[]})").status == 403);
 }
 
-TEST_CASE("a used up quota refuses with the time to wait; limits say how they stand") {
+TEST_CASE("a used up quota refuses with the time to wait, limits say how they stand") {
   node_world world;
   world.add_model();
   auto eve = world.add_user("eve");

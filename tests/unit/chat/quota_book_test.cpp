@@ -101,7 +101,7 @@ TEST_CASE("money follows the prices, and what has none costs nothing") {
   CHECK(w.book.stream(free_one.reply, 1'000'000).over == std::vector<message_id>{priced.reply});
 }
 
-TEST_CASE("rules that only warn refuse nothing; each limit warns once in its period") {
+TEST_CASE("rules that only warn refuse nothing, each limit warns once in its period") {
   book_world w;
   std::vector limits{limit_of(quota_measure::tokens, 100, quota_window::day, quota_action::warn)};
   CHECK(w.book.new_warnings(limits).empty());

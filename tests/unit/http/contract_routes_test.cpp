@@ -151,7 +151,7 @@ TEST_CASE("the contract's events are those of a stream") {
   all.events = {{2, 0, part_type::text, true, {}},
                 {3, 0, part_type::text, false, "a"},
                 {4, 1, part_type::reasoning, false, "b"}};
-  all.usage = usage{1, 2, 3, 4, usage_source::counted};
+  all.usage = usage{1, 2, 3, 4, usage_source::counted, money{"0.1", "USD"}};
   all.error = message_error{"timeout", "", "Too late."};
   all.error_position = 5;
   all.status = message_status::error;
