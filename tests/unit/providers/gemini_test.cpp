@@ -12,7 +12,7 @@ TEST_CASE("a request as Gemini wants it", "[gemini]") {
   asked.messages = {{message_role::system, {text_part("Be brief.")}},
                     {message_role::user,
                      {text_part("What is this?"), image_part("data:image/jpeg;base64,/9j/"),
-                      image_part("https://10.0.0.1/x.png")}},
+                      image_part("http://10.0.0.1/x.png")}},
                     {message_role::assistant, {text_part("A cat.")}},
                     {message_role::user, {text_part("")}}};
   asked.params.top_p = 0.5;

@@ -12,7 +12,7 @@ TEST_CASE("a request as Ollama wants it", "[ollama]") {
   asked.messages = {{message_role::system, {text_part("Be brief.")}},
                     {message_role::user,
                      {text_part("What is this?"), image_part("data:image/png;base64,AAAA"),
-                      image_part("https://10.0.0.1/x.png")}}};
+                      image_part("http://10.0.0.1/x.png")}}};
   asked.params.temperature = 0.5;
   asked.params.stop = {"END"};
   auto request = build("ollama", asked);
