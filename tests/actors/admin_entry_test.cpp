@@ -205,6 +205,8 @@ TEST_CASE("the audit log is told in the commit of what it tells of, without secr
 TEST_CASE("a flood of failures is told as a number") {
   fixture world;
   world.guess_limits.failures_free = 1'000;
+  world.guess_limits.parallel_max = 1'000;
+  world.guess_limits.parallel_max = 1'000;
   world.guess_limits.address_failures_max = 1'000;
   world.guess_limits.address_failures_ceiling = 10'000;
   auto fail = [&](int times) {
