@@ -64,9 +64,13 @@ call_reader_actor::behavior_type run_reader(call_reader_actor::pointer self, not
   return {[=](const call_slice& news) { seen->slices.push_back(news); }};
 }
 
-struct fixture : actor_world {
+/// What the actors note outlives the world, which runs them until they have ended.
+struct noted {
   notes seen;
   token_counter counter;
+};
+
+struct fixture : noted, actor_world {
   login_id login = login_id::make();
   model_config model;
   call_parent_actor user = own(system.spawn(run_user, &seen));
