@@ -245,7 +245,7 @@ TEST_CASE("a turn uses the model asked for, else the user's default, the system'
   give(off, &model_config::enabled, false);
   REQUIRE(world.ask_user<model_config>(change_model{world.who, mine->id, off, 0}));
   CHECK(world.found(mine->id) == "model_gone");
-  REQUIRE(world.prefer(mine->id));
+  CHECK(refusal(world.prefer(mine->id)) == "not_found/model_gone");
   CHECK(world.found() == "second");
 }
 
