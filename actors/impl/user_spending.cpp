@@ -66,8 +66,9 @@ caf::result<spend_granted> user_state::on(const reserve_spend& wanted) {
   TRY_DONE(check_present());
   if (!may_use(wanted.by.key, wanted.model))
     return make_error(errc::forbidden, "model_not_allowed", "This API key may not use the model.");
-  auto held = answers.hold<spend_granted>(self);
+  // First: a promise takes the sender along.
   auto holder = caf::actor_cast<spending_actor>(self->current_sender());
+  auto held = answers.hold<spend_granted>(self);
   with_book([this, key = held.first, wanted, holder](const error& fault) {
     if (fault) return answers.fail<spend_granted>(key, fault);
     grant(key, wanted, holder);
