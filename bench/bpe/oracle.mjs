@@ -122,6 +122,7 @@ for (let done = 0; done < Number(strings); done += batchSize) {
   for (const vocabulary of Object.keys(encodings)) different += differences(vocabulary, batch);
   tokens += batch.reduce((sum, { text }) => sum + text.length, 0);
 }
-console.log(`${strings} strings of ${tokens} characters, both vocabularies, seed ${seed}: ${different} differ`);
+console.log(`${strings} strings of ${tokens} characters, both vocabularies, seed ${seed}: ${different} differ `
+  + `(at most 0: ${different === 0 ? 'met' : 'MISSED'})`);
 console.log(Object.entries(perKind).map(([kind, count]) => `${kind} ${count}`).join(', '));
 process.exitCode = different === 0 ? 0 : 1;
