@@ -275,8 +275,8 @@ TEST_CASE("/v1: a client that goes takes its call along") {
   v1_world world;
   world.upstream_plays(held_reply_of({"one", "two"}));
   SECTION("amid a stream") {
-    auto stream = world.stream_chat(world.ada());
     world.upstream().release();
+    auto stream = world.stream_chat(world.ada());
     CHECK(stream.next().has_value());
     stream.drop();
     CHECK(world.upstream().wait_for_no_connection());
@@ -296,8 +296,8 @@ TEST_CASE("/v1: calls count among a user's streams, and end with the login") {
   v1_world world{{{"streams-per-user-max", "1"}}};
   auto eve = world.add_user("eve");
   world.upstream_plays(held_reply_of({"one", "two"}));
-  auto stream = world.stream_chat(eve);
   world.upstream().release();
+  auto stream = world.stream_chat(eve);
   CHECK(stream.next().has_value());
   auto refused = world.post(eve, "/v1/chat/completions", world.chat_body());
   CHECK(refused.status == 429);
