@@ -5,6 +5,9 @@ using namespace parley::test;
 
 namespace {
 
+/// No call ends because its upstream is silent.
+const setting_list patient{{"upstream-first-byte-s", "60"}, {"upstream-idle-s", "60"}};
+
 /// What a whole stream said, and that it kept to the rules of one.
 struct read_stream {
   std::string text;
@@ -272,7 +275,7 @@ TEST_CASE("/v1: an upstream that tells no usage is counted, and marked nowhere")
 }
 
 TEST_CASE("/v1: a client that goes takes its call along") {
-  v1_world world;
+  v1_world world{patient};
   world.upstream_plays(held_reply_of({"one", "two"}));
   SECTION("amid a stream") {
     world.upstream().release();
@@ -293,7 +296,9 @@ TEST_CASE("/v1: a client that goes takes its call along") {
 }
 
 TEST_CASE("/v1: calls count among a user's streams, and end with the login") {
-  v1_world world{{{"streams-per-user-max", "1"}}};
+  auto settings = patient;
+  settings.emplace_back("streams-per-user-max", "1");
+  v1_world world{settings};
   auto eve = world.add_user("eve");
   world.upstream_plays(held_reply_of({"one", "two"}));
   world.upstream().release();
