@@ -1,5 +1,6 @@
 // What only an ADMIN sees: the audit log, who is on, how the models' channels are.
 #include "http/edge.hpp"
+#include "http/model_advice.hpp"
 #include "http/routes/routes.hpp"
 
 namespace parley::http::routes {
@@ -19,8 +20,9 @@ void write_channel(json_writer& json, std::string_view name, const std::string& 
 
 const channel_report* find_report(const channel_reports& all, model_id model,
                                   std::string_view channel, const std::string& base_url) {
+  auto origin = origin_in(base_url);
   auto found = std::find_if(all.items.begin(), all.items.end(), [&](const channel_report& one) {
-    return one.model == model && one.channel == channel && base_url.starts_with(one.origin);
+    return one.model == model && one.channel == channel && one.origin == origin;
   });
   return found == all.items.end() ? nullptr : &*found;
 }
