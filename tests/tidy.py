@@ -278,6 +278,40 @@ def check_migrations(paths):
             yield Fault(path, 1, f"migration {number[1]} stands where {expected:04} is due")
 
 
+# --- docs/coverage.md -------------------------------------------------------------------------
+
+COVERAGE = "docs/coverage.md"
+THE_TABLE = "http/router.cpp"
+# read("/x", …), erase("/x", …), make.write(method::put, "/x", …), {{method::get, "/x", …
+ROUTE = re.compile(r'\b(read|erase)\("([^"]+)"|\bmethod::(\w+),\s*"([^"]+)"')
+VERBS = {"read": "GET", "get": "GET", "post": "POST", "put": "PUT", "patch": "PATCH",
+         "erase": "DELETE"}
+
+
+def check_coverage(sources, paths):
+    """Its tests exist, and its list of routes is THE table's."""
+    found = {source.path: source for source in sources}
+    if COVERAGE not in found or THE_TABLE not in found:
+        return
+    page = found[COVERAGE]
+    listed = {}
+    for number, line in enumerate(page.lines, 1):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("| ") or len(cells) < 2:
+            continue
+        for test in re.findall(r"`([\w/]+\.\w+)`", cells[-1]):
+            if f"tests/{test}" not in paths:
+                yield Fault(COVERAGE, number, f"there is no tests/{test}")
+        if route := re.fullmatch(r"`([A-Z]+ /\S*)`", cells[0]):
+            listed[route[1]] = number
+    routes = {f"{VERBS[m[1] or m[3]]} {m[2] or m[4]}"
+              for m in ROUTE.finditer(found[THE_TABLE].without_comments)}
+    for route in sorted(routes - set(listed)):
+        yield Fault(COVERAGE, 1, f"{route} of {THE_TABLE} is not here")
+    for route in sorted(set(listed) - routes):
+        yield Fault(COVERAGE, listed[route], f"{THE_TABLE} has no {route}")
+
+
 # --- reading ----------------------------------------------------------------------------------
 
 TOKEN = re.compile(
@@ -370,6 +404,7 @@ def check_all(root):
     cpp = [source for source in sources if source.is_cpp]
     faults.extend(check_include_circles(cpp))
     faults.extend(check_migrations(paths))
+    faults.extend(check_coverage(sources, set(paths)))
     product_lines = sum(len(s.lines) for s in cpp if s.path.startswith(tuple(
         folder + "/" for folder in PRODUCT)))
     if product_lines > PRODUCT_LINES_MAX:

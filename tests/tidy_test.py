@@ -35,6 +35,20 @@ class tidy_case(unittest.TestCase):
         self.assertIn(words, found[0])
 
 
+class coverage_test(tidy_case):
+    def test_routes_and_tests_are_those_that_there_are(self):
+        self.write("http/router.cpp", 'read("/a/{id}", 1, 2);\n'
+                                      'make.write(method::post,\n  "/a", 1, 2);\n')
+        self.write("tests/http/a_test.cpp", "")
+        good = "| route | test |\n|---|---|\n| `POST /a` | `http/a_test.cpp` |\n"
+        self.assert_clean("docs/coverage.md", good + "| `GET /a/{id}` | not yet |\n")
+        self.assert_fault("docs/coverage.md", good, 1, "GET /a/{id} of http/router.cpp is not here")
+        self.assert_fault("docs/coverage.md", good + "| `GET /a/{id}` | `http/b_test.cpp` |\n", 4,
+                          "there is no tests/http/b_test.cpp")
+        self.assert_fault("docs/coverage.md", good + "| `GET /a/{id}` | not yet |\n"
+                          "| `PUT /a` | not yet |\n", 5, "has no PUT /a")
+
+
 class floors_test(tidy_case):
     def test_lower_floors_and_the_own_folder_are_free(self):
         self.assert_clean("http/a.cpp", '#include "http/b.hpp"\n#include "actors/edge.hpp"\n'
