@@ -101,6 +101,8 @@ class loader {
   void apply_environment(std::map<std::string, std::string>& environment) {
     for (auto& [variable, value] : environment) {
       if (variable == "PARLEY_CONFIG" || is_of_kubernetes(variable)) continue;
+      // What the commands that call a server read (app/remote); no settings of one.
+      if (variable == "PARLEY_SERVER" || variable == "PARLEY_TOKEN") continue;
       auto name = setting_of_variable(variable);
       auto* row = find_setting(name);
       if (row == nullptr && apply_secret_file(variable, value, environment)) continue;
