@@ -113,6 +113,24 @@ int set_user_password(const configuration& config, const user_passwd_options& op
   return 0;
 }
 
+int change_user(const configuration& config, const user_change_options& options) {
+  auto opened = node::start(config.values, {.serves = false});
+  if (!opened) return report(opened.error());
+  auto& on = **opened;
+  auto found = ask_and_wait<found_user>(on.system(), on.reader(), find_username{options.username});
+  if (!found) return report(found.error());
+  if (!found->id)
+    return report(make_error(errc::not_found, "There is no account " + options.username + "."));
+  alter_account change;
+  change.role = options.role;
+  change.status = options.status;
+  auto changed =
+      ask_and_wait<user>(on.system(), on.admin(), parley::change_user{*found->id, change});
+  if (!changed) return report(changed.error());
+  std::cout << json_of(*changed) << "\n";
+  return 0;
+}
+
 int list_users(const configuration& config) {
   auto opened = node::start(config.values, {.serves = false});
   if (!opened) return report(opened.error());

@@ -2,6 +2,7 @@
 /// are one sentence on stderr.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "actors/storage.hpp"
@@ -37,6 +38,27 @@ struct user_passwd_options {
 /// Another password, whatever the present one is; all logins of the account end.
 int set_user_password(const configuration& config, const user_passwd_options& options);
 int list_users(const configuration& config);
+struct user_change_options {
+  std::string username;
+  std::optional<parley::role> role;
+  std::optional<user_status> status;
+};
+/// Role or status; what the account has open ends when either changes. Prints the account as JSON.
+int change_user(const configuration& config, const user_change_options& options);
+
+struct backup_options {
+  std::string folder;  ///< of all backups; each gets a folder of its own in it
+  bool is_json = false;
+};
+/// Beside a running server or without one.
+int back_up(const configuration& config, const backup_options& options);
+
+struct migrate_options {
+  bool is_check = false;  ///< only says what would be done
+  bool is_json = false;
+};
+/// 1 also when the database is newer than this program.
+int migrate(const configuration& config, const migrate_options& options);
 
 int check_config(const configuration& config);
 int print_config(const configuration& config);

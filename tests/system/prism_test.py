@@ -87,7 +87,7 @@ class PrismTest(system_test):
                               path="/api/models/system", name=self.name())
 
     def make(self, kind, owner):
-        """Something new of the owner's, as access.tsv says; its id."""
+        """Something new of the owner's, as access_test.cpp makes it; its id."""
         def post(path, body):
             return self.check(owner.post(path, body, {"Accept": "application/json"}), 200, 201)
 

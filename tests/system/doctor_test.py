@@ -1,0 +1,135 @@
+"""`parley doctor`: each check sees the thing it is for when that is broken, and says the mend."""
+
+import contextlib
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import time
+import unittest
+
+from support import program, system_test, table_options
+
+
+class DoctorTest(system_test):
+    def setUp(self):
+        super().setUp()
+        self.run_parley("user", "add", "--username", "ada", "--role", "ADMIN")
+        self.data = self.server.data
+
+    def run_parley(self, *arguments, **more):
+        return subprocess.run(
+            [program("parley"), *arguments, "--data", str(self.server.data), "--set",
+             "bcrypt_cost=4", *table_options()], timeout=120, check=False,
+            env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            **more)
+
+    def doctor(self, *arguments, **more):
+        """Its exit code, and what it found by check."""
+        run = self.run_parley("doctor", "--json", *arguments, **more)
+        self.assertEqual(run.stderr, b"")
+        told = json.loads(run.stdout)
+        self.assertEqual(run.returncode == 0, told["sound"])
+        return {each["check"]: each for each in told["checks"]}
+
+    def assert_found(self, check, level, words, *arguments, **more):
+        found = self.doctor(*arguments, **more)[check]
+        self.assertEqual(found["level"], level, found)
+        self.assertIn(words, found["what"])
+        self.assertTrue(found["mend"])
+
+    def test_a_sound_installation_and_one_that_runs(self):
+        found = self.doctor()
+        self.assertEqual(list(found), ["configuration", "trusted_proxies", "permissions",
+                                       "file system", "descriptors", "clock", "secrets",
+                                       "database", "audit log"])
+        for check in ("configuration", "trusted_proxies", "permissions", "secrets", "database",
+                      "audit log"):
+            self.assertEqual(found[check]["level"], "ok", found[check])
+        self.assertIn("the chain holds", found["audit log"]["what"])
+        self.server.start()
+        self.assertEqual(self.doctor()["audit log"]["level"], "ok")
+        text = self.run_parley("doctor").stdout.decode()
+        self.assertIn("database: ", text)
+        self.assertNotIn("\x1b", text)
+
+    def test_it_looks_and_makes_nothing(self):
+        self.server.data = self.folder / "absent"
+        found = self.doctor()
+        self.assertEqual(found["permissions"]["level"], "warning")
+        self.assertFalse(self.server.data.exists())
+
+    def test_configuration(self):
+        self.assert_found("configuration", "warning", "plain HTTP", "--listen", "0.0.0.0:8080")
+        run = self.run_parley("doctor", "--streams-max", "many")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn(b"streams", run.stderr)
+
+    def test_a_proxy_that_is_not_trusted(self):
+        production = ("--set", "profile=production", "--bcrypt-cost", "12")
+        self.assert_found("trusted_proxies", "warning", "shares its address", *production)
+        trusted = self.doctor(*production, "--trusted-proxies", "127.0.0.0/8")
+        self.assertEqual(trusted["trusted_proxies"]["level"], "ok")
+
+    def test_permissions(self):
+        database = self.data / "parley.db"
+        for path in (self.data, database, self.data / "secrets.json"):
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o044)
+            self.assert_found("permissions", "fault", str(path))
+            path.chmod(mode)
+        self.assertEqual(self.doctor()["permissions"]["level"], "ok")
+        self.server.data = database
+        self.assert_found("permissions", "fault", "no directory")
+
+    def test_descriptors(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512))
+
+        self.assert_found("descriptors", "warning", "512 files", preexec_fn=limit)
+
+    def test_a_clock_that_went_back(self):
+        later = time.time() + 7200
+        os.utime(self.data / "parley.db", (later, later))
+        self.assert_found("clock", "fault", "but a file of the data is of")
+
+    def test_secrets(self):
+        secrets = self.data / "secrets.json"
+        text = secrets.read_text()
+        secrets.write_text("{}")
+        self.assert_found("secrets", "fault", "secrets.json")
+        secrets.unlink()
+        self.assert_found("secrets", "fault", "is missing beside a database")
+        self.assertFalse(secrets.exists())
+        secrets.write_text(text)
+        secrets.chmod(0o600)
+        self.assertEqual(self.doctor()["secrets"]["level"], "ok")
+
+    def test_the_database(self):
+        database = self.data / "parley.db"
+        good = database.read_bytes()
+        for start in (8192, 0):
+            bad = bytearray(good)
+            bad[start:start + 8192] = b"\xff" * 8192
+            database.write_bytes(bad)
+            self.assert_found("database", "fault", "")
+        database.write_bytes(good)
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA user_version = 9999")
+        self.assert_found("database", "fault", "schema 9999")
+
+    def test_the_audit_log(self):
+        with contextlib.closing(sqlite3.connect(self.data / "parley.db")) as connection:
+            triggers = connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type='trigger' AND tbl_name='audit_log'")
+            for (name,) in triggers.fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+            changed = connection.execute("UPDATE audit_log SET action = 'nothing'").rowcount
+            connection.commit()
+        self.assertGreater(changed, 0)
+        self.assert_found("audit log", "fault", "does not follow")
+
+
+if __name__ == "__main__":
+    unittest.main()
