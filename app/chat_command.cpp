@@ -121,8 +121,8 @@ class conversation {
   http::api_request next_request(const turn_view& turn, const std::string& body,
                                  const std::string& key) const;
   bool take(const sse_event& event, turn_view& turn, interrupt_watch& interrupts);
-  void show(turn_view& turn, std::string_view more);
-  void show_snapshot(turn_view& turn, const json_value& data);
+  void show(turn_view& turn, std::string_view more) const;
+  void show_snapshot(turn_view& turn, const json_value& data) const;
 
   remote_server& server_;
   const chat_options& options_;
@@ -177,13 +177,13 @@ http::api_request conversation::next_request(const turn_view& turn, const std::s
           {{"Last-Event-ID", std::to_string(turn.position)}}};
 }
 
-void conversation::show(turn_view& turn, std::string_view more) {
+void conversation::show(turn_view& turn, std::string_view more) const {
   turn.text += more;
   if (!options_.is_json) std::cout << shown(more) << std::flush;
 }
 
 // What a crash took from the server is written again; what was printed can't be taken back.
-void conversation::show_snapshot(turn_view& turn, const json_value& data) {
+void conversation::show_snapshot(turn_view& turn, const json_value& data) const {
   std::string whole;
   if (auto parts = data.find("parts"))
     for (auto& part : parts->items())
