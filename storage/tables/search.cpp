@@ -52,7 +52,7 @@ struct place {
 /// The question with its conditions on the rows `r`.
 class search_conditions {
  public:
-  search_conditions(const search_texts& question, page_plan& plan) : question_(question) {
+  search_conditions(const search_texts& question, page_plan& plan) {
     const auto& filter = question.filter;
     plan.bind_to(key_of(question.owner_id));
     plan.bind_to(question.question);
@@ -102,7 +102,6 @@ class search_conditions {
     parameters_.push_back([&value](query& q) { detail::bind_value(q, value); });
   }
 
-  const search_texts& question_;
   // The order of the tables is said, since SQLite knows nothing of how many rows have a word.
   std::string sql_ =
       " FROM search_index CROSS JOIN search_rows r ON r.number=search_index.rowid"
