@@ -32,6 +32,10 @@ function(parley_library folder)
     else()
       parley_precompile(parley_${name})
     endif()
+    # The release reads the messages' templates once for several files instead of once for each.
+    if(PARLEY_UNITY AND arg_TABLES)
+      set_target_properties(parley_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
+    endif()
     # It makes what the folder's other files leave out; it must not take the headers from elsewhere.
     set_source_files_properties("${CMAKE_SOURCE_DIR}/${folder}/inspectors.cpp" PROPERTIES
       COMPILE_OPTIONS "-O0;-g0;-fno-sanitize=all" SKIP_PRECOMPILE_HEADERS ON)

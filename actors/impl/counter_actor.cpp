@@ -30,7 +30,7 @@ struct count_worker_state {
   const token_counter* counter = nullptr;
 };
 
-count_worker_actor::behavior_type run_worker(
+count_worker_actor::behavior_type run_count_worker(
     count_worker_actor::stateful_pointer<count_worker_state> self, const token_counter* counter) {
   harden(self);
   self->state.counter = counter;
@@ -206,8 +206,8 @@ counter_actor::behavior_type run_counter(counter_self self,
 
 count_worker_actor spawn_count_worker(caf::actor_system& system, const token_counter& counter,
                                       counting_thread thread) {
-  if (thread == counting_thread::own) return system.spawn<caf::detached>(run_worker, &counter);
-  return system.spawn(run_worker, &counter);
+  if (thread == counting_thread::own) return system.spawn<caf::detached>(run_count_worker, &counter);
+  return system.spawn(run_count_worker, &counter);
 }
 
 counter_actor spawn_counter(caf::actor_system& system, counter_parts parts) {

@@ -40,7 +40,7 @@ struct worker_state {
   const password_hasher* hasher = nullptr;
 };
 
-hash_worker_actor::behavior_type run_worker(hash_worker_actor::stateful_pointer<worker_state> self,
+hash_worker_actor::behavior_type run_hash_worker(hash_worker_actor::stateful_pointer<worker_state> self,
                                             const password_hasher* hasher, hashing_thread thread) {
   harden(self);
   self->state.hasher = hasher;
@@ -199,8 +199,8 @@ hasher_actor::behavior_type run_hasher(hasher_self self,
 hash_worker_actor spawn_hash_worker(caf::actor_system& system, const password_hasher& hasher,
                                     hashing_thread thread) {
   if (thread == hashing_thread::own)
-    return system.spawn<caf::detached>(run_worker, &hasher, thread);
-  return system.spawn(run_worker, &hasher, thread);
+    return system.spawn<caf::detached>(run_hash_worker, &hasher, thread);
+  return system.spawn(run_hash_worker, &hasher, thread);
 }
 
 hasher_actor spawn_hasher(caf::actor_system& system, hasher_parts parts) {

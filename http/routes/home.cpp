@@ -7,7 +7,7 @@ namespace parley::http::routes {
 
 namespace {
 
-constexpr std::string_view page = R"(<!doctype html>
+constexpr std::string_view first_page = R"(<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -48,7 +48,7 @@ health_report look(edge& at) {
 }  // namespace
 
 expected<void> home(edge& at, exchange& x, const parsed_request& request) {
-  std::string text{page};
+  std::string text{first_page};
   auto host = request.header("Host").value_or("localhost");
   // Only what can stand in a host name: the header is the client's.
   std::erase_if(host, [](char c) {

@@ -7,7 +7,7 @@ namespace parley::http::routes {
 namespace {
 
 /// The record with the key itself: the only time that it is seen.
-answer ticket_answer(const api_key_ticket& ticket) {
+answer key_ticket_answer(const api_key_ticket& ticket) {
   auto result = created_answer(ticket.entry, "/api/keys/" + to_string(ticket.entry.id));
   result.body.pop_back();
   result.body += ",\"key\":\"" + ticket.key.reveal() + "\"}";
@@ -24,7 +24,7 @@ expected<void> get_keys(edge& at, exchange& x, const parsed_request&) {
 
 expected<void> post_key(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto patch, read_body<api_key>(request, use::in_create));
-  at.ask_user<api_key_ticket>(x, add_api_key{x.who, std::move(patch)}, ticket_answer);
+  at.ask_user<api_key_ticket>(x, add_api_key{x.who, std::move(patch)}, key_ticket_answer);
   return {};
 }
 
