@@ -206,7 +206,8 @@ counter_actor::behavior_type run_counter(counter_self self,
 
 count_worker_actor spawn_count_worker(caf::actor_system& system, const token_counter& counter,
                                       counting_thread thread) {
-  if (thread == counting_thread::own) return system.spawn<caf::detached>(run_count_worker, &counter);
+  if (thread == counting_thread::own)
+    return system.spawn<caf::detached>(run_count_worker, &counter);
   return system.spawn(run_count_worker, &counter);
 }
 

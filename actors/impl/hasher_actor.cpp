@@ -40,8 +40,9 @@ struct worker_state {
   const password_hasher* hasher = nullptr;
 };
 
-hash_worker_actor::behavior_type run_hash_worker(hash_worker_actor::stateful_pointer<worker_state> self,
-                                            const password_hasher* hasher, hashing_thread thread) {
+hash_worker_actor::behavior_type run_hash_worker(
+    hash_worker_actor::stateful_pointer<worker_state> self, const password_hasher* hasher,
+    hashing_thread thread) {
   harden(self);
   self->state.hasher = hasher;
   // On Linux it holds for the calling thread alone. A server without spare time still answers.
