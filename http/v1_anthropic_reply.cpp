@@ -7,7 +7,7 @@ namespace parley::http {
 
 namespace {
 
-std::string_view word_of(const call_end& end) {
+std::string_view stop_reason_of(const call_end& end) {
   if (!end.calls.empty()) return "tool_use";
   return end.reason == finish_reason::length    ? "max_tokens"
          : end.reason == finish_reason::refused ? "refusal"
@@ -15,7 +15,7 @@ std::string_view word_of(const call_end& end) {
 }
 
 /// What was read from the cache is not part of `input_tokens` here.
-void write_usage(json_writer& json, const usage& used) {
+void write_anthropic_usage(json_writer& json, const usage& used) {
   auto cached = used.cached_tokens.value_or(0);
   json.begin_object().member("input_tokens", std::max<int64_t>(used.prompt_tokens - cached, 0));
   json.member("cache_creation_input_tokens", 0).member("cache_read_input_tokens", cached);
@@ -40,7 +40,7 @@ class anthropic_writer final : public v1_writer {
     write_name(json);
     json.key("content").begin_array().end_array();
     json.key("stop_reason").null().key("stop_sequence").null().key("usage");
-    write_usage(json, {});
+    write_anthropic_usage(json, {});
     json.end_object().end_object();
     append_event(out, {}, "message_start", data);
   }
@@ -67,9 +67,9 @@ class anthropic_writer final : public v1_writer {
     std::string data;
     json_writer json{data};
     json.begin_object().member("type", "message_delta").key("delta").begin_object();
-    json.member("stop_reason", word_of(end)).key("stop_sequence").null().end_object();
+    json.member("stop_reason", stop_reason_of(end)).key("stop_sequence").null().end_object();
     json.key("usage");
-    write_usage(json, end.used);
+    write_anthropic_usage(json, end.used);
     json.end_object();
     append_event(out, {}, "message_delta", data);
     append_event(out, {}, "message_stop", R"({"type":"message_stop"})");
@@ -99,8 +99,12 @@ class anthropic_writer final : public v1_writer {
       json.begin_object().member("type", "tool_use").member("id", made.call_id);
       json.member("name", made.name).key("input").raw(input_of(made)).end_object();
     }
-    json.end_array().member("stop_reason", word_of(end)).key("stop_sequence").null().key("usage");
-    write_usage(json, end.used);
+    json.end_array()
+        .member("stop_reason", stop_reason_of(end))
+        .key("stop_sequence")
+        .null()
+        .key("usage");
+    write_anthropic_usage(json, end.used);
     json.end_object();
     return out;
   }

@@ -17,14 +17,14 @@ std::string_view field_of(part_type type) {
                                       : "content";
 }
 
-std::string_view word_of(const call_end& end) {
+std::string_view finish_reason_of(const call_end& end) {
   if (!end.calls.empty()) return "tool_calls";
   return end.reason == finish_reason::length    ? "length"
          : end.reason == finish_reason::refused ? "content_filter"
                                                 : "stop";
 }
 
-void write_usage(json_writer& json, const usage& used) {
+void write_openai_usage(json_writer& json, const usage& used) {
   json.begin_object().member("prompt_tokens", used.prompt_tokens);
   json.member("completion_tokens", used.completion_tokens);
   json.member("total_tokens", used.prompt_tokens + used.completion_tokens);
@@ -79,13 +79,13 @@ class openai_writer final : public v1_writer {
     }
     open(out);
     out += "{}";
-    close(out, word_of(end));
+    close(out, finish_reason_of(end));
     if (name_.has_usage) {
       out += "data: ";
       out += head_;
       out += R"(],"usage":)";
       json_writer json{out};
-      write_usage(json, end.used);
+      write_openai_usage(json, end.used);
       out += "}\n\n";
     }
     out += "data: [DONE]\n\n";
@@ -122,9 +122,9 @@ class openai_writer final : public v1_writer {
       for (const auto& made : end.calls) write_call(json, made, std::nullopt);
       json.end_array();
     }
-    json.end_object().key("logprobs").null().member("finish_reason", word_of(end));
+    json.end_object().key("logprobs").null().member("finish_reason", finish_reason_of(end));
     json.end_object().end_array().key("usage");
-    write_usage(json, end.used);
+    write_openai_usage(json, end.used);
     json.end_object();
     return out;
   }
