@@ -15,12 +15,13 @@ using vector = std::array<double, terms>;
 
 constexpr double ratio_max = 8.0;
 constexpr double forgetting = 0.995;  // half of what is known comes from the last 140 answers
-constexpr double noise_square = 0.0004;
+// A short request is further from the mean of its kind than a long one: texts vary, not tokenizers.
+constexpr double noise_square = 0.0004, noise_tokens = 1000.0;
 constexpr double error_weight_min = 0.1, shortfall_fading = 0.98;
-constexpr double guard_min = 0.02, guard_max = 1.0, guard_unknown = 0.25;
-constexpr uint32_t samples_for_guard = 3;
+constexpr double guard_min = 0.02, guard_max = 1.0, guard_unknown = 0.25, guard_new = 0.35;
+constexpr uint32_t samples_for_residual = 3, samples_for_guard = 6;
 constexpr double deviations = 2.5;
-constexpr vector weights_min{0.25, -0.5, -0.5, 0.0}, weights_max{4.0, 4.0, 2.0, 64.0};
+constexpr vector weights_min{0.25, -0.5, -1.5, 0.0}, weights_max{4.0, 4.0, 2.0, 64.0};
 
 vector features_of(const measure_sum& sum) {
   auto tokens = static_cast<double>(std::max<int64_t>(sum.o200k, 1));
@@ -78,7 +79,8 @@ token_calibration learned(token_calibration known, const measure_sum& sent, int6
     known.shortfall = std::max(known.shortfall * shortfall_fading, relative - 1.0);
 
   auto spread = spread_of(known, features);
-  auto scale = forgetting * noise_square + dot(spread, features);
+  auto noise = noise_square * (1.0 + noise_tokens / content);
+  auto scale = forgetting * noise + dot(spread, features);
   for (size_t i = 0; i < terms; ++i)
     known.weights[i] =
         std::clamp(known.weights[i] + spread[i] / scale * error, weights_min[i], weights_max[i]);
@@ -96,10 +98,10 @@ double guard_of(const token_rule& rule, const measure_sum& sum) {
   auto features = features_of(sum);
   auto predicted = std::max(dot(known.weights, features), 0.05);
   auto unknown = std::sqrt(std::max(dot(spread_of(known, features), features), 0.0)) / predicted;
-  auto residual = known.samples < samples_for_guard ? 0.0 : std::sqrt(known.error_square);
-  auto guard = deviations * std::sqrt(unknown * unknown + residual * residual);
+  auto residual_square = known.samples < samples_for_residual ? 0.0 : known.error_square;
+  auto guard = deviations * std::sqrt(unknown * unknown + residual_square);
   guard = std::max(guard, known.shortfall * 1.2);
-  if (known.samples < samples_for_guard) guard = std::max(guard, guard_unknown);
+  if (known.samples < samples_for_guard) guard = std::max(guard, guard_new);
   if (sum.guessed_o200k > 0) guard = std::max(guard, guard_unknown);
   return std::clamp(guard, guard_min, guard_max);
 }

@@ -195,6 +195,29 @@ TEST_CASE("usage that cannot be text alone teaches nothing", "[calibration]") {
   CHECK(learned(known, guessed, 120).samples == 0);
 }
 
+TEST_CASE("a short request teaches less than a long one of the same ratio", "[calibration]") {
+  auto taught_by = [](int64_t tokens) {
+    measure_sum sent;
+    sent.o200k = tokens;
+    sent.messages = tokens / 50;
+    return learned({}, sent, tokens * 3 / 2).weights[0] - token_calibration{}.weights[0];
+  };
+  CHECK(taught_by(50) > 0);
+  CHECK(taught_by(50) < 0.9 * taught_by(5'000));
+}
+
+TEST_CASE("six answers pass before a model is trusted", "[calibration]") {
+  measure_sum sent;
+  sent.o200k = 1000;
+  sent.messages = 4;
+  token_calibration known;
+  for (int i = 0; i < 6; ++i) {
+    CHECK(guard_of(token_rule_of("closed", known), sent) >= 0.35);
+    known = learned(known, sent, estimate_of(known, sent));
+  }
+  CHECK(guard_of(token_rule_of("closed", known), sent) < 0.2);
+}
+
 TEST_CASE("the calibration stays within bounds whatever providers report", "[calibration]") {
   std::mt19937 random{13};
   std::uniform_int_distribution<int64_t> any{0, 5'000};
