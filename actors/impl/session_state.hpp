@@ -54,6 +54,7 @@ struct summary_job {
   std::vector<message_id> covered;  ///< not yet in the summary, oldest first
   std::vector<int64_t> tokens;      ///< of each
   size_t next = 0;                  ///< of `covered`: where the next call's part begins
+  size_t told_bytes = 0;            ///< of that message, if it is longer than a call's part
   session_summary made;
   int64_t base_version = 0;  ///< of the summary it began with; 0: there was none
   std::string written;

@@ -28,6 +28,26 @@ int64_t part_tokens_max(const model_config& model) {
   return std::max<int64_t>(200, (model.context_window - 2 * summary_tokens_max) * 6 / 10);
 }
 
+// A message longer than a part stands alone in it, and is told in pieces, a call each.
+void take_piece(summary_job& job, std::vector<told_message>& told) {
+  if (job.tokens[job.next - 1] <= part_tokens_max(job.model)) return;
+  if (told.empty()) {
+    job.told_bytes = 0;
+    return;
+  }
+  constexpr size_t bytes_per_token = 3;
+  auto bytes_max = static_cast<size_t>(part_tokens_max(job.model)) * bytes_per_token;
+  auto& text = told.back().text;
+  text.erase(0, std::min(job.told_bytes, text.size()));
+  if (text.size() <= bytes_max) {
+    job.told_bytes = 0;
+    return;
+  }
+  text.resize(cut_utf8(text, bytes_max).size());
+  job.told_bytes += text.size();
+  --job.next;
+}
+
 std::string cut_at_line(std::string_view text) {
   if (text.size() <= summary_bytes_max) return std::string{text};
   auto head = cut_utf8(text, summary_bytes_max);
@@ -172,16 +192,21 @@ void session_state::find_summary_model() {
           [this](const error& cause) { end_summary(cause); });
 }
 
-// As many messages as one call's window holds; the notes it writes lead the next call.
+// As many messages as one call's window holds, or a piece of one that is longer; the notes it
+// writes lead the next call.
 void session_state::read_summary_part() {
   auto& job = *job_;
   read_messages wanted{parts_.owner, parts_.id, {}};
-  auto left = part_tokens_max(job.model);
-  for (; job.next < job.covered.size(); ++job.next) {
-    auto tokens = std::min(job.tokens[job.next], part_tokens_max(job.model));
-    if (tokens > left) break;
+  auto part = part_tokens_max(job.model);
+  for (auto left = part; job.next < job.covered.size(); ++job.next) {
+    auto tokens = job.tokens[job.next];
+    auto is_alone = tokens > part;
+    if (is_alone ? !wanted.ids.empty() : tokens > left) break;
     left -= tokens;
     wanted.ids.push_back(job.covered[job.next]);
+    if (!is_alone) continue;
+    ++job.next;
+    break;
   }
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
       .then([this](const message_list& rows) { call_summary_model(rows); },
@@ -191,16 +216,14 @@ void session_state::read_summary_part() {
 void session_state::call_summary_model(const message_list& rows) {
   if (!job_) return;
   auto& job = *job_;
-  constexpr size_t bytes_per_token = 3;
-  auto bytes_max = static_cast<size_t>(part_tokens_max(job.model)) * bytes_per_token;
   std::vector<told_message> told;
   for (const auto& row : rows.items) {
     auto text = sent_text_of(row.parts);
     for (const auto& p : row.parts)
       if (p.type == part_type::image) text += "[image" + (p.alt ? ": " + *p.alt : "") + "]";
-    if (text.size() > bytes_max) text = std::string{cut_utf8(text, bytes_max)} + " …";
     told.push_back({row.role, std::move(text)});
   }
+  take_piece(job, told);
   complete call;
   call.call = make_call_id();
   call.sink = caf::actor_cast<reply_sink_actor>(self_);

@@ -98,6 +98,44 @@ TEST_CASE("a summary is written in parts where the writer's window is small", "[
   CHECK(w.script.summary->text == "- notes " + std::to_string(w.script.calls.size() - 1));
 }
 
+TEST_CASE("a message longer than the writer's window is told in pieces, none is lost",
+          "[session]") {
+  summary_world w;
+  w.script.summary_model = w.script.model;
+  w.script.summary_model->context_window = 2000;
+  w.start();
+  std::string text;
+  for (int i = 0; i < 2'000; ++i) text += "é" + std::to_string(1000 + i) + " ";
+  part one;
+  one.type = part_type::text;
+  one.text = text;
+  w.script.rows[w.ids[3]].parts = {one};
+  for (auto& known : w.script.headers)
+    if (known.id == w.ids[3]) known.measure.o200k = 900;
+  w.converse();
+  size_t pieces = 0;
+  std::string told;
+  for (size_t call = 1; call < w.script.calls.size(); ++call) {
+    auto request = w.request_of(call);
+    told += request;
+    if (request.find("é1") != std::string::npos || request.find("é2") != std::string::npos)
+      ++pieces;
+    w.say("- notes " + std::to_string(call));
+    w.finish();
+  }
+  CHECK(pieces > 2);
+  CHECK(told.find("é1000 ") < told.find("é2999 "));
+  // A number may be torn where a piece ends, no byte is lost.
+  size_t found = 0;
+  for (int i = 0; i < 2'000; ++i)
+    if (told.find("é" + std::to_string(1000 + i)) != std::string::npos) ++found;
+  CHECK(found + pieces >= 2'000);
+  for (int i = 0; i < 20; ++i)
+    if (i != 3) CHECK(told.find("Fact " + std::to_string(i) + " of 20.") != std::string::npos);
+  REQUIRE(w.script.summary);
+  CHECK(w.script.summary->messages == w.script.slices[1][0].start->context.dropped);
+}
+
 TEST_CASE("a writer that fails neither delays nor fails a turn", "[session]") {
   summary_world w;
   w.script.summary_model = w.script.model;
