@@ -130,6 +130,11 @@ class TokensTest(unittest.TestCase):
             status, said = serve()
             self.assertEqual(status, 1)
             self.assertIn("truncated", said)
+            # The version stands behind the eight bytes of the magic (chat/bpe_format.hpp).
+            (tables / "o200k_base.bpe").write_bytes(whole[:8] + b"\x63\0\0\0" + whole[12:])
+            status, said = serve()
+            self.assertEqual(status, 1)
+            self.assertIn("version 99", said)
 
 
 if __name__ == "__main__":
