@@ -18,7 +18,7 @@ set_property(TARGET caf17::core    PROPERTY INTERFACE_LINK_LIBRARIES Threads::Th
 set_property(TARGET caf17::io      PROPERTY INTERFACE_LINK_LIBRARIES caf17::core)
 set_property(TARGET caf17::openssl PROPERTY INTERFACE_LINK_LIBRARIES "caf17::io;OpenSSL::SSL;OpenSSL::Crypto")
 
-foreach(module libcrypt simdjson spdlog tomlplusplus sqlite3 libcurl)
+foreach(module libcrypt simdjson spdlog tomlplusplus sqlite3 libcurl libarchive)
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
 pkg_check_modules(cpphttplib REQUIRED IMPORTED_TARGET cpp-httplib)

@@ -34,6 +34,7 @@ THIRD_PARTIES = [
     (r"curl/", ["providers/"]),
     (r"sqlite3\.h$", ["storage/"]),
     (r"(openssl/|crypt\.h$|simdjson\.h$|spdlog/|toml\+\+/|toml\.hpp$)", ["base/"]),
+    (r"archive(_entry)?\.h$", ["base/zip."]),
     (r"CLI/", ["app/"]),
     (r"date/", ["base/"]),
     (r"sys/epoll\.h$", ["base/io_loop."]),

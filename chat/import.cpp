@@ -1,0 +1,54 @@
+#include "chat/import.hpp"
+
+#include "chat/import_tree.hpp"
+
+namespace parley {
+
+int64_t import_counts::total() const {
+  auto sum = taken;
+  for (const auto& [reason, count] : changed) sum += count;
+  for (const auto& [reason, count] : left_out) sum += count;
+  return sum;
+}
+
+void import_counts::add(const import_counts& more) {
+  taken += more.taken;
+  for (const auto& [reason, count] : more.changed) changed[reason] += count;
+  for (const auto& [reason, count] : more.left_out) left_out[reason] += count;
+}
+
+std::optional<import_source> source_of(const json_value& conversation) {
+  auto is_object = [](const std::optional<json_value>& value) {
+    return value && value->type() == json_type::object;
+  };
+  if (conversation.string_at("format") == "parley.session") return import_source::parley;
+  if (is_object(conversation.find("mapping"))) return import_source::chatgpt;
+  if (auto chat = conversation.find("chat"); is_object(chat))
+    if (chat->find("history") || chat->find("messages")) return import_source::openwebui;
+  if (conversation.find("conversationId"))
+    if (conversation.find("messages") || conversation.find("messagesTree"))
+      return import_source::librechat;
+  return std::nullopt;
+}
+
+expected<imported_session> read_conversation(import_source source, const json_value& conversation,
+                                             instant now) {
+  auto read = [&]() -> expected<import_draft> {
+    switch (source) {
+      case import_source::parley:
+        return read_parley(conversation);
+      case import_source::chatgpt:
+        return read_chatgpt(conversation);
+      case import_source::openwebui:
+        return read_openwebui(conversation);
+      case import_source::librechat:
+        break;
+    }
+    return read_librechat(conversation);
+  };
+  TRY(auto draft, read());
+  draft.source = source;
+  return assemble(std::move(draft), now);
+}
+
+}  // namespace parley
