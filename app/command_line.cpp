@@ -8,6 +8,7 @@
 #include "app/commands.hpp"
 #include "app/commands_remote.hpp"
 #include "app/doctor.hpp"
+#include "app/moving_in.hpp"
 #include "base/json.hpp"
 
 namespace parley::app {
@@ -92,6 +93,7 @@ class command_line {
   void add_serving();
   void add_accounts();
   void add_upkeep();
+  void add_moving_in();
   void add_configuration();
   void add_chat();
   void add_keys();
@@ -112,6 +114,7 @@ class command_line {
   std::string role_ = "USER";
   backup_options backup_;
   migrate_options migrate_;
+  migrate_from_options migrate_from_;
   doctor_options doctor_;
   chat_options chat_;
   remote_list_options list_;
@@ -236,6 +239,21 @@ void command_line::add_upkeep() {
   auto& audit = group(root_, "audit", "The audit log; the server must not run");
   local(audit, "verify", "Was an entry changed or taken out?",
         [](const configuration& config) { return verify_audit(config); });
+}
+
+void command_line::add_moving_in() {
+  auto& from = group(root_, "migrate-from", "Move another program's installation into this one");
+  auto& openwebui =
+      local(from, "openwebui",
+            "Users with their passwords, folders, models and chats; the server must not run",
+            [this](const configuration& config) {
+              return migrate_from_openwebui(config, migrate_from_);
+            });
+  openwebui.add_option("--db", migrate_from_.database, "Its database, webui.db")
+      ->type_name("FILE")
+      ->required();
+  openwebui.add_flag("--dry-run", migrate_from_.is_trial, "Only say what would be moved");
+  add_json(openwebui, migrate_from_.is_json);
 }
 
 void command_line::add_configuration() {
@@ -373,6 +391,7 @@ command_line::command_line() {
   add_serving();
   add_accounts();
   add_upkeep();
+  add_moving_in();
   add_configuration();
   add_chat();
   add_keys();

@@ -1,8 +1,8 @@
 /// Zip archives as streams: entries read one after the other, and written to wherever one likes.
 ///
 /// Blocking, for workers; constant memory. Nothing is ever put into a file system: an entry is a
-/// name and bytes. Fails with errc::invalid_input, reason `bad_zip`, for what is no whole zip or has
-/// no entries; with errc::too_large, reason `decoded_bytes_max` or `entries_max`, for one that
+/// name and bytes. Fails with errc::invalid_input, reason `bad_zip`, for what is no whole zip or
+/// has no entries; with errc::too_large, reason `decoded_bytes_max` or `entries_max`, for one that
 /// unfolds to too much.
 #pragma once
 
