@@ -131,6 +131,7 @@ struct provider_state : upstream_listener {
     std::vector<text_delta> deltas;
     auto pushed = call->parser->push(bytes, deltas);
     if (call->is_trial() && !deltas.empty()) return end_trial(*call);
+    call->mask.apply(deltas);
     send_deltas(*call, std::move(deltas));
     if (!pushed) return break_off(*call, pushed.error());
     if (call->parser->is_complete()) finish(*call, {});
@@ -160,6 +161,10 @@ struct provider_state : upstream_listener {
   void take_list(running_call& call) {
     auto read = call.speaks->read_discovery(call.answered, reader_);
     if (!read) return fail(call, read.error());
+    for (auto& offer : *read) {
+      offer.id = call.mask.masked(offer.id);
+      offer.name = call.mask.masked(offer.name);
+    }
     call.lister.deliver({std::move(*read)});
     forget(call);
   }
@@ -258,6 +263,7 @@ struct provider_state : upstream_listener {
     if (!way.sealed_key.empty()) {
       TRY(key, services.keys->open(way.sealed_key, key_binding(*model, url.origin())));
     }
+    call.mask = key_mask{key};
     TRY(auto asked, ask_for(call, *model, key));
     upstream_request request{std::move(url),
                              std::move(asked.path),
@@ -337,8 +343,14 @@ struct provider_state : upstream_listener {
     std::vector<text_delta> deltas;
     auto end = call.parser->finish(deltas);
     if (call.is_trial() && (end || !deltas.empty())) return end_trial(call);
+    call.mask.apply(deltas);
+    if (end || call.is_heard) call.mask.release(deltas);
     send_deltas(call, std::move(deltas));
     if (!end) return break_off(call, fault ? fault : end.error());
+    for (auto& made : end->calls) {
+      for (auto* text : {&made.call_id, &made.name, &made.arguments})
+        *text = call.mask.masked(*text);
+    }
     if (!call.is_heard) note_answer(call);
     tell(call.sink,
          reply_finished{call.id, end->reason, std::move(end->used), std::move(end->calls)});
@@ -348,6 +360,11 @@ struct provider_state : upstream_listener {
 
   /// The answer is no good; what may still come of it is not waited for.
   void break_off(running_call& call, error cause) {
+    if (call.is_heard) {
+      std::vector<text_delta> held;
+      call.mask.release(held);
+      send_deltas(call, std::move(held));
+    }
     if (call.at != 0) {
       calls_upstream_->cancel(call.at);
       call_at_.erase(std::exchange(call.at, 0));

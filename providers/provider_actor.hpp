@@ -1,9 +1,9 @@
 /// The PROVIDER actor of one I/O thread (actors/provider.hpp): upstream bytes -> dialect -> deltas.
 ///
 /// Spawned by app/, pinned to the loop, and to be ended before the loop stops. The only place where
-/// a sealed API key is opened; what it opened is wiped with the first response byte. Health of
-/// channels is kept for models that have several ways to be called, and told to the other I/O
-/// threads.
+/// a sealed API key is opened; what it opened is wiped with the first response byte, and masked in
+/// what an answer repeats of it. Health of channels is kept for models that have several ways to be
+/// called, and told to the other I/O threads.
 #pragma once
 
 #include "actors/provider.hpp"

@@ -4,6 +4,7 @@
 #include "actors/provider.hpp"
 #include "providers/channel_board.hpp"
 #include "providers/dialect.hpp"
+#include "providers/key_mask.hpp"
 #include "providers/upstream.hpp"
 
 namespace parley::providers {
@@ -43,6 +44,7 @@ struct running_call {
   std::shared_ptr<const std::string> body;  // until a reply begins: it may have to be sent again
   bool is_body_of_fallback = false;
   const dialect* speaks = nullptr;
+  key_mask mask;            // of the key that this way was called with
   upstream_call_id at = 0;  // 0: waiting for the next attempt
   health_time started_at;   // of this attempt
   bool is_heard = false;    // something was told to the sink: nothing may be sent again

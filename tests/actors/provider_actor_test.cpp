@@ -197,3 +197,34 @@ TEST_CASE("an unknown provider and an unreachable one fail plainly", "[provider]
   order.model.provider = "telepathy";
   CHECK(reason_of(w.run(order)) == "provider_unknown");
 }
+
+TEST_CASE("a key that the upstream says aloud is not passed on", "[provider]") {
+  auto key = std::string{"sk-canary-0123456789"};
+  scripted_upstream server{[&](const std::string&) {
+    script steps{send_bytes(stream_head()),
+                 send_bytes(stream_chunk(event("{\"reasoning_content\":\"I got " + key + "\"}")))};
+    for (auto& piece : {"You sent sk-can", "ary-012", "3456789.", " Bye, sk-canary"})
+      steps.push_back(
+          send_bytes(stream_chunk(event("{\"content\":\"" + std::string{piece} + "\"}"))));
+    steps.push_back(send_bytes(stream_chunk(event("{}", "\"stop\"") + "data: [DONE]\n\n")));
+    steps.push_back(send_bytes(stream_end()));
+    return steps;
+  }};
+  provider_world w;
+  auto call = w.run(w.order(server, w.make_sink()));
+  CHECK(call.finished.size() == 1);
+  CHECK(call.reasoning == "I got [API key]");
+  CHECK(call.text == "You sent [API key]. Bye, sk-canary");
+}
+
+TEST_CASE("what is held back is told when the call breaks", "[provider]") {
+  scripted_upstream server{[&](const std::string&) {
+    return script{send_bytes(stream_head()),
+                  send_bytes(stream_chunk(event(R"({"content":"It was sk-canary-01"})"))),
+                  close_now()};
+  }};
+  provider_world w;
+  auto call = w.run(w.order(server, w.make_sink()));
+  CHECK(call.failed.size() == 1);
+  CHECK(call.text == "It was sk-canary-01");
+}
