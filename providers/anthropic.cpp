@@ -20,14 +20,29 @@ int32_t reply_tokens_max(const prompt& asked) {
   return max_tokens_of(asked).value_or(std::min(unasked, asked.model.context_window / 2));
 }
 
-/// From version 4.6 on models choose how long they think and are told an effort; from 4.7 on they
-/// refuse sampling parameters as well.
-model_version version_of(std::string_view model) {
-  for (auto family : {"claude-opus-", "claude-sonnet-", "claude-haiku-"}) {
-    auto version = version_behind(model, family);
-    if (version.major > 0) return version;
+/// What the API takes from a model's generation on; what is older refuses it, and the reverse.
+constexpr model_version formats_since{4, 5};          // a schema that the answer is to match
+constexpr model_version effort_since{4, 6};           // in place of a budget for thinking
+constexpr model_version no_sampling_since{4, 7};      // nor are thoughts shown unasked
+constexpr model_version thinks_unasked_since{5, 0};   // and is to be told not to
+constexpr model_version no_forced_tools_since{5, 5};  // that a tool must be called is refused
+
+struct claude {
+  std::string_view family;
+  model_version version;
+};
+
+claude model_named(std::string_view name) {
+  for (std::string_view family : {"opus", "sonnet", "haiku", "fable"}) {
+    auto version = version_behind(name, "claude-" + std::string{family} + "-");
+    if (version.major > 0) return {family, version};
   }
   return {};
+}
+
+/// What version 5.5 brought to the other families this one had before.
+bool is_fable(const claude& model) {
+  return model.family == "fable";
 }
 
 /// Marks the end of a prefix that the next turn will send again: the provider keeps it for five
@@ -131,25 +146,79 @@ int32_t thinking_budget(std::string_view effort, int32_t max_tokens) {
   return budget < thinking_tokens_min ? 0 : budget;
 }
 
-/// True if the model will think, which fixes its sampling.
-bool write_thinking(json_writer& json, const prompt& asked) {
-  auto& effort = asked.params.reasoning_effort;
-  if (!effort || *effort == "none") return false;
-  if (version_of(asked.model.model) >= model_version{4, 6}) {
-    json.key("thinking").begin_object().member("type", "adaptive").end_object();
-    auto level = *effort == "minimal" ? "low" : effort->c_str();
-    json.key("output_config").begin_object().member("effort", level).end_object();
-    return true;
+void write_thinking_type(json_writer& json, std::string_view type, bool is_hidden_unasked) {
+  json.key("thinking").begin_object().member("type", type);
+  if (is_hidden_unasked) json.member("display", "summarized");
+  json.end_object();
+}
+
+/// Models that would think unasked are told not to, in the word that they take. The effort that is
+/// left to those which cannot but think.
+std::optional<std::string> write_no_thinking(json_writer& json, const claude& model) {
+  if (model.version < thinks_unasked_since) return std::nullopt;
+  auto is_newest = model.version >= no_forced_tools_since;
+  if (is_fable(model) || (is_newest && model.family == "opus")) {
+    write_thinking_type(json, "adaptive", true);
+    return "low";
   }
-  auto budget = thinking_budget(*effort, reply_tokens_max(asked));
+  write_thinking_type(json, is_newest && model.family == "sonnet" ? "between_tools" : "disabled",
+                      false);
+  return std::nullopt;
+}
+
+/// The effort that an adaptive model is to be told.
+std::optional<std::string> write_adaptive(json_writer& json, const prompt& asked,
+                                          const claude& model) {
+  auto& effort = asked.params.reasoning_effort;
+  if (effort == "none") return write_no_thinking(json, model);
+  if (effort || model.version >= thinks_unasked_since)
+    write_thinking_type(json, "adaptive", model.version >= no_sampling_since);
+  if (effort == "minimal") return "low";
+  return effort;
+}
+
+/// True if the model will think within a budget.
+bool write_budget(json_writer& json, const prompt& asked) {
+  auto& effort = asked.params.reasoning_effort;
+  auto budget = effort ? thinking_budget(*effort, reply_tokens_max(asked)) : 0;
   if (budget == 0) return false;
   json.key("thinking").begin_object().member("type", "enabled");
   json.member("budget_tokens", budget).end_object();
   return true;
 }
 
+/// The schema is demanded only by who was strict about it: others may be no schema that the
+/// provider takes.
+void write_output(json_writer& json, const prompt& asked,
+                  const std::optional<std::string>& effort) {
+  auto* wishes = asked.wishes;
+  auto has_format = wishes && wishes->is_json && wishes->is_schema_strict == true &&
+                    !wishes->schema.empty() &&
+                    model_named(asked.model.model).version >= formats_since;
+  if (!effort && !has_format) return;
+  json.key("output_config").begin_object();
+  write_if(json, "effort", effort);
+  if (has_format) {
+    json.key("format").begin_object().member("type", "json_schema");
+    json.key("schema").raw(wishes->schema).end_object();
+  }
+  json.end_object();
+}
+
+/// True if the model will think, which fixes its sampling.
+bool write_thinking(json_writer& json, const prompt& asked) {
+  auto model = model_named(asked.model.model);
+  if (model.version >= effort_since) {
+    auto effort = write_adaptive(json, asked, model);
+    write_output(json, asked, effort);
+    return effort.has_value();
+  }
+  write_output(json, asked, std::nullopt);
+  return write_budget(json, asked);
+}
+
 void write_sampling(json_writer& json, const prompt& asked, bool thinks) {
-  if (thinks || version_of(asked.model.model) >= model_version{4, 7}) return;
+  if (thinks || model_named(asked.model.model).version >= no_sampling_since) return;
   // Elsewhere temperature goes up to 2, here to 1; newer models take only one of the two.
   if (auto temperature = asked.params.temperature)
     json.member("temperature", std::min(*temperature, 1.0));
@@ -162,6 +231,10 @@ void write_choice(json_writer& json, const prompt& asked) {
   auto choice = choice_of(asked);
   if (!choice && !is_one_at_a_time) return;
   auto wanted = choice.value_or(tool_choice::automatic);
+  auto model = model_named(asked.model.model);
+  auto is_forced = wanted == tool_choice::named || wanted == tool_choice::required;
+  if (is_forced && (model.version >= no_forced_tools_since || is_fable(model)))
+    wanted = tool_choice::automatic;
   json.key("tool_choice").begin_object();
   json.member("type", wanted == tool_choice::named      ? "tool"
                       : wanted == tool_choice::required ? "any"

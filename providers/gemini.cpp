@@ -30,7 +30,22 @@ void write_text_part(json_writer& json, std::string_view text) {
   json.begin_object().member("text", text).end_object();
 }
 
-void write_content(json_writer& json, const prompt_message& message) {
+/// A call without the signature that came with it is refused from version 3 on. Clients of /v1 and
+/// other providers have none to give; the API takes this word in its place.
+constexpr std::string_view unsigned_call = "skip_thought_signature_validator";
+
+model_version version_of(std::string_view model) {
+  return version_behind(model, "gemini-");
+}
+
+void write_call(json_writer& json, const tool_call& made, bool wants_signature) {
+  json.begin_object().key("functionCall").begin_object().member("name", made.name);
+  json.key("args").raw(arguments_of(made)).end_object();
+  if (wants_signature) json.member("thoughtSignature", unsigned_call);
+  json.end_object();
+}
+
+void write_content(json_writer& json, const prompt& asked, const prompt_message& message) {
   auto is_model = message.role == message_role::assistant;
   json.begin_object().member("role", is_model ? "model" : "user").key("parts").begin_array();
   for (auto& part : message.parts) {
@@ -40,10 +55,10 @@ void write_content(json_writer& json, const prompt_message& message) {
     json.begin_object().key("inlineData").begin_object().member("mimeType", image->media_type);
     json.member("data", image->base64).end_object().end_object();
   }
-  for (auto& made : message.calls) {
-    json.begin_object().key("functionCall").begin_object().member("name", made.name);
-    json.key("args").raw(arguments_of(made)).end_object().end_object();
-  }
+  // Of several at once only the first one is signed.
+  auto wants_signature = version_of(asked.model.model).major >= 3;
+  for (auto& made : message.calls)
+    write_call(json, made, wants_signature && &made == &message.calls.front());
   json.end_array().end_object();
 }
 
@@ -71,22 +86,27 @@ void write_contents(json_writer& json, const prompt& asked) {
       continue;
     }
     auto has_content = has_image(message) || !text_of(message).empty() || !message.calls.empty();
-    if (message.role != message_role::system && has_content) write_content(json, message);
+    if (message.role != message_role::system && has_content) write_content(json, asked, message);
   }
   for (auto& round : asked.rounds) write_round(json, round);
   json.end_array();
 }
 
-/// Version 2.5 is told a budget of tokens, version 3 a level; older ones refuse both.
+/// None thinks as little as it can. The first Pro of version 3 knows two levels.
+std::string_view level_of(std::string_view effort, std::string_view model) {
+  if (effort == "none" || effort == "minimal" || effort == "low") return "low";
+  return effort == "medium" && !model.starts_with("gemini-3-pro") ? "medium" : "high";
+}
+
+/// Version 2.5 is told a budget of tokens, later ones a level; older ones refuse both.
 void write_thinking(json_writer& json, const prompt& asked) {
   std::string_view model{asked.model.model};
-  auto version = version_behind(model, "gemini-");
+  auto version = version_of(model);
   if (version < model_version{2, 5}) return;
   json.key("thinkingConfig").begin_object().member("includeThoughts", true);
   auto& effort = asked.params.reasoning_effort;
   if (effort && version.major >= 3) {
-    auto is_low = *effort == "none" || *effort == "minimal" || *effort == "low";
-    json.member("thinkingLevel", is_low ? "low" : "high");
+    json.member("thinkingLevel", level_of(*effort, model));
   } else if (effort) {
     auto is_pro = model.find("pro") != model.npos;  // always thinks, at least this much
     json.member("thinkingBudget", *effort == "none"                          ? (is_pro ? 128 : 0)

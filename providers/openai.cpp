@@ -8,14 +8,23 @@ namespace parley::providers {
 
 namespace {
 
+/// How a model is told to think, or not to.
+enum class thinking_words : uint8_t {
+  effort,  ///< `reasoning_effort`, which may be "none"
+  type,    ///< `thinking: {type}` besides: DeepSeek, Zhipu, Moonshot
+  enable,  ///< `enable_thinking` alone: Qwen, SiliconFlow
+};
+
 /// Where those who speak the dialect differ.
 struct quirks {
   std::string_view name;
   bool has_stream_options = true;  ///< else usage comes unasked, and the field is an error
-  bool has_completion_tokens =
-      false;                     ///< `max_completion_tokens`; newer models refuse `max_tokens`
+  /// OpenAI's own models: `max_completion_tokens`, newer ones refuse `max_tokens`; those that think
+  /// refuse sampling.
+  bool is_openai = false;
   bool has_deployments = false;  ///< Azure: the model is part of the path
   std::string_view seed = "seed";
+  thinking_words thinking = thinking_words::effort;
 };
 
 // The last version of Azure's deployment paths that is not a preview; a base URL with a query of
@@ -118,6 +127,34 @@ void write_format(json_writer& json, const prompt& asked) {
   json.end_object();
 }
 
+void write_thinking(json_writer& json, const prompt& asked, thinking_words words) {
+  auto& effort = asked.params.reasoning_effort;
+  if (!effort) return;
+  auto thinks = *effort != "none";
+  if (words == thinking_words::enable) {
+    json.member("enable_thinking", thinks);
+    return;
+  }
+  if (words == thinking_words::type) {
+    json.key("thinking").begin_object();
+    json.member("type", thinks ? "enabled" : "disabled").end_object();
+    if (!thinks) return;
+  }
+  json.member("reasoning_effort", *effort);
+}
+
+void write_sampling(json_writer& json, const prompt& asked, const quirks& server) {
+  // Kimi's models have theirs fixed and refuse any other.
+  auto is_fixed =
+      server.is_openai ? !takes_sampling(asked) : asked.model.model.starts_with("kimi-");
+  if (is_fixed) return;
+  auto& params = asked.params;
+  write_if(json, "temperature", params.temperature);
+  write_if(json, "top_p", params.top_p);
+  write_if(json, "presence_penalty", params.presence_penalty);
+  write_if(json, "frequency_penalty", params.frequency_penalty);
+}
+
 std::string body_of(const prompt& asked, const quirks& server) {
   std::string body;
   json_writer json{body};
@@ -127,16 +164,11 @@ std::string body_of(const prompt& asked, const quirks& server) {
   json.member("stream", true);
   if (server.has_stream_options)
     json.key("stream_options").begin_object().member("include_usage", true).end_object();
-  auto& params = asked.params;
-  write_if(json, "temperature", params.temperature);
-  write_if(json, "top_p", params.top_p);
-  write_if(json, server.has_completion_tokens ? "max_completion_tokens" : "max_tokens",
-           max_tokens_of(asked));
-  write_if(json, "presence_penalty", params.presence_penalty);
-  write_if(json, "frequency_penalty", params.frequency_penalty);
-  write_if(json, server.seed, params.seed);
-  write_if(json, "reasoning_effort", params.reasoning_effort);
-  write_list(json, "stop", params.stop);
+  write_sampling(json, asked, server);
+  write_if(json, server.is_openai ? "max_completion_tokens" : "max_tokens", max_tokens_of(asked));
+  write_if(json, server.seed, asked.params.seed);
+  write_thinking(json, asked, server.thinking);
+  write_list(json, "stop", asked.params.stop);
   write_format(json, asked);
   json.end_object();
   return body;
@@ -219,8 +251,27 @@ const std::vector<const dialect*>& openai_dialects() {
   static const chat_completions compatible{{"openai-compatible", true, false, false, "seed"}};
   static const chat_completions mistral{{"mistral", false, false, false, "random_seed"}};
   static const chat_completions azure{{"azure", true, true, true, "seed"}};
-  static const std::vector<const dialect*> all{&openai, &compatible, &mistral, &azure};
+  static const chat_completions deepseek{
+      {"deepseek", true, false, false, "seed", thinking_words::type}};
+  static const chat_completions qwen{{"qwen", true, false, false, "seed", thinking_words::enable}};
+  static const std::vector<const dialect*> all{&openai, &compatible, &deepseek,
+                                               &qwen,   &mistral,    &azure};
   return all;
+}
+
+bool is_reasoning_model(std::string_view model) {
+  if (model.size() > 1 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9') return true;
+  constexpr int azures_3_5 = 35;  // "gpt-35-turbo"
+  auto version = version_behind(model, "gpt-");
+  return version.major >= 5 && version.major != azures_3_5 && model.find("-chat") == model.npos;
+}
+
+bool takes_sampling(const prompt& asked) {
+  std::string_view model{asked.model.model};
+  if (!is_reasoning_model(model)) return true;
+  // Since 5.1 they may be told not to think.
+  return asked.params.reasoning_effort == "none" &&
+         version_behind(model, "gpt-") >= model_version{5, 1};
 }
 
 std::string openai_embedding_body(const embedding_prompt& asked) {

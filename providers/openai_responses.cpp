@@ -95,14 +95,18 @@ void write_format(json_writer& json, const prompt& asked) {
   json.end_object().end_object();
 }
 
+/// A summary of the thoughts is asked for with an effort only: the API gives none to organisations
+/// that have not shown who they are, and refuses the call.
 void write_reasoning(json_writer& json, const prompt& asked) {
   auto& effort = asked.params.reasoning_effort;
-  if (!effort) return;
-  json.key("reasoning").begin_object().member("effort", *effort);
-  if (*effort != "none") json.member("summary", "auto");
-  json.end_object();
+  auto thinks = effort ? *effort != "none" : is_reasoning_model(asked.model.model);
+  if (effort) {
+    json.key("reasoning").begin_object().member("effort", *effort);
+    if (thinks) json.member("summary", "auto");
+    json.end_object();
+  }
   // Nothing is stored over there, so thoughts go back sealed when results of tools follow.
-  if (!asked.tools.empty() && *effort != "none")
+  if (!asked.tools.empty() && thinks)
     json.key("include").begin_array().value("reasoning.encrypted_content").end_array();
 }
 
@@ -117,8 +121,10 @@ std::string body_of(const prompt& asked) {
   write_tools(json, asked);
   write_reasoning(json, asked);
   write_if(json, "max_output_tokens", max_tokens_of(asked));
-  write_if(json, "temperature", asked.params.temperature);
-  write_if(json, "top_p", asked.params.top_p);
+  if (takes_sampling(asked)) {
+    write_if(json, "temperature", asked.params.temperature);
+    write_if(json, "top_p", asked.params.top_p);
+  }
   write_format(json, asked);
   json.member("stream", true).member("store", false).end_object();
   return body;

@@ -15,7 +15,8 @@ RED_DOT = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMB
            "AElFTkSuQmCC")
 # provider -> what follows the mock's address in the base URL
 DIALECTS = {"openai": "/v1", "openai-compatible": "/v1", "openai-responses": "/v1", "azure": "",
-            "mistral": "/v1", "anthropic": "/v1", "gemini": "/v1beta", "ollama": ""}
+            "deepseek": "/v1", "qwen": "/v1", "mistral": "/v1", "anthropic": "/v1",
+            "gemini": "/v1beta", "ollama": ""}
 REFUSALS = {400: ("provider_refused", "upstream_refused"),
             401: ("provider_refused", "upstream_auth"),
             429: ("rate_limited", "upstream_rate_limited"),
@@ -203,7 +204,7 @@ class dialects_test(support.system_test):
         made = self.check(self.caller.post("/api/models", {"provider": "deepseek",
                                                            "apiKey": "sk-canary"}), 201)
         self.assertEqual("https://api.deepseek.com/v1", made["baseUrl"])
-        self.assertEqual(("deepseek-chat", "deepseek-chat"), (made["model"], made["name"]))
+        self.assertEqual(("deepseek-flash", "deepseek-flash"), (made["model"], made["name"]))
         self.assertGreater(made["contextWindow"], 100_000)
         self.assertGreater(made["maxTokens"], 1_024)
         self.assertEqual("USD", made["prices"]["currency"])

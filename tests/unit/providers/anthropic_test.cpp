@@ -83,6 +83,60 @@ TEST_CASE("thinking by budget, by effort, or not", "[anthropic]") {
   CHECK_FALSE(holds(sent("claude-sonnet-4-5", "high"), "thinking"));
 }
 
+TEST_CASE("each generation is asked to think in its own words", "[anthropic]") {
+  asked_for asked;
+  asked.params.temperature = 0.5;
+  auto sent = [&asked](std::string model, std::optional<std::string> effort) {
+    asked.model = some_model(std::move(model));
+    asked.params.reasoning_effort = std::move(effort);
+    return body(asked);
+  };
+  constexpr auto shown = R"("thinking":{"type":"adaptive","display":"summarized"})";
+  // Thinks when it is asked to; thoughts are hidden unless they are asked for as well.
+  CHECK_FALSE(holds(sent("claude-opus-4-8", {}), "thinking"));
+  CHECK_FALSE(holds(sent("claude-opus-4-8", "none"), "thinking"));
+  CHECK(holds(sent("claude-opus-4-8", "high"),
+              std::string{shown} + R"(,"output_config":{"effort":"high"})"));
+  // Thinks unasked.
+  for (auto* model : {"claude-opus-5", "claude-sonnet-5", "claude-opus-5-5", "claude-sonnet-5-5",
+                      "claude-haiku-5-5", "claude-fable-5"}) {
+    INFO(model);
+    CHECK(holds(sent(model, {}), shown));
+    CHECK_FALSE(holds(sent(model, {}), "output_config"));
+    CHECK_FALSE(holds(sent(model, {}), "temperature"));
+    CHECK(holds(sent(model, "max"), R"("output_config":{"effort":"max"})"));
+  }
+  CHECK(holds(sent("claude-opus-5", "none"), R"("thinking":{"type":"disabled"})"));
+  CHECK(holds(sent("claude-haiku-5-5", "none"), R"("thinking":{"type":"disabled"})"));
+  CHECK(holds(sent("claude-sonnet-5-5", "none"), R"("thinking":{"type":"between_tools"})"));
+  for (auto* model : {"claude-opus-5-5", "claude-fable-5"})
+    CHECK(holds(sent(model, "none"), R"("output_config":{"effort":"low"})"));
+}
+
+TEST_CASE("a tool is demanded only of a model that takes it", "[anthropic]") {
+  auto asked = tool_conversation();
+  asked.model = some_model("claude-opus-5");
+  CHECK(holds(body(asked), R"("tool_choice":{"type":"tool","name":"weather"})"));
+  for (auto* model : {"claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1"}) {
+    asked.model = some_model(model);
+    CHECK(holds(body(asked), R"("tool_choice":{"type":"auto"})"));
+  }
+}
+
+TEST_CASE("a strict schema is demanded, beside the effort", "[anthropic]") {
+  asked_for asked;
+  asked.model = some_model("claude-opus-5-5");
+  asked.params.reasoning_effort = "low";
+  asked.wishes.is_json = true;
+  asked.wishes.schema = R"({"type":"object"})";
+  CHECK_FALSE(holds(body(asked), "format"));
+  asked.wishes.is_schema_strict = true;
+  CHECK(holds(body(asked), R"("output_config":{"effort":"low","format":{"type":"json_schema",)"
+                           R"("schema":{"type":"object"}}})"));
+  asked.model = some_model("claude-3-5-haiku");
+  CHECK_FALSE(holds(body(asked), "format"));
+}
+
 TEST_CASE("a round of tools goes back with its sealed thoughts", "[anthropic]") {
   asked_for asked;
   asked.messages = {{message_role::user, {text_part("Weather?")}}};

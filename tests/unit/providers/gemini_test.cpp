@@ -54,7 +54,26 @@ TEST_CASE("thinking by budget, by level, or not spoken of", "[gemini]") {
   CHECK(holds(sent("gemini-2.5-pro", "none"), R"("thinkingBudget":128)"));
   CHECK(holds(sent("gemini-2.5-pro", "medium"), R"("thinkingBudget":8192)"));
   CHECK(holds(sent("gemini-3-pro-preview", "low"), R"("thinkingLevel":"low")"));
+  CHECK(holds(sent("gemini-3-pro-preview", "medium"), R"("thinkingLevel":"high")"));
   CHECK(holds(sent("gemini-3-pro-preview", "high"), R"("thinkingLevel":"high")"));
+  CHECK(holds(sent("gemini-3.8-flash", "medium"), R"("thinkingLevel":"medium")"));
+  CHECK(holds(sent("gemini-4-argon", "none"), R"("thinkingLevel":"low")"));
+  CHECK_FALSE(holds(sent("gemini-4-argon", "high"), "thinkingBudget"));
+}
+
+TEST_CASE("a call whose signature is not known is excused", "[gemini]") {
+  auto asked = tool_conversation();
+  asked.messages[0].parts.pop_back();
+  asked.messages[1].calls.push_back({"c2", "weather", "{}"});
+  auto excused = [&](std::string model) {
+    asked.model = some_model(std::move(model));
+    return build("gemini", asked)->body;
+  };
+  CHECK(holds(excused("gemini-3.8-flash"),
+              R"({"functionCall":{"name":"weather","args":{"city":"Bern"}},)"
+              R"("thoughtSignature":"skip_thought_signature_validator"},)"
+              R"({"functionCall":{"name":"weather","args":{}}}]})"));
+  CHECK_FALSE(holds(excused("gemini-2.5-pro"), "thoughtSignature"));
 }
 
 TEST_CASE("a round of tools goes back with its signatures", "[gemini]") {

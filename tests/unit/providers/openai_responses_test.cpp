@@ -48,6 +48,24 @@ TEST_CASE("thoughts are asked for sealed when tools are offered", "[responses]")
               R"("parameters":{"type":"object"},"strict":false}])"));
 }
 
+TEST_CASE("models that think seal their thoughts unasked, and take no temperature", "[responses]") {
+  asked_for asked;
+  asked.params.temperature = 0.5;
+  asked.tools = {{"weather", "Tells it.", R"({"type":"object"})"}};
+  asked.model = some_model("gpt-5.6-sol");
+  auto request = build("openai-responses", asked);
+  REQUIRE(request);
+  CHECK(holds(request->body, R"("include":["reasoning.encrypted_content"])"));
+  CHECK_FALSE(holds(request->body, R"("reasoning":)"));
+  CHECK_FALSE(holds(request->body, "temperature"));
+  asked.params.reasoning_effort = "none";
+  request = build("openai-responses", asked);
+  REQUIRE(request);
+  CHECK(holds(request->body, R"("reasoning":{"effort":"none"})"));
+  CHECK(holds(request->body, R"("temperature":0.5)"));
+  CHECK_FALSE(holds(request->body, "include"));
+}
+
 TEST_CASE("the last event may repeat more than a line of other streams may hold", "[responses]") {
   std::string text(2 << 20, 'x');
   auto stream = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"" + text +

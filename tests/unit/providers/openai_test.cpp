@@ -135,6 +135,59 @@ TEST_CASE("where servers differ", "[openai]") {
   CHECK(find_dialect("telepathy") == nullptr);
 }
 
+TEST_CASE("models that think are told no temperature", "[openai]") {
+  asked_for asked;
+  asked.params.temperature = 0.5;
+  asked.params.presence_penalty = 1;
+  auto sent = [&asked](std::string_view dialect, std::string model, std::string effort = {}) {
+    asked.model = some_model(std::move(model));
+    asked.params.reasoning_effort.reset();
+    if (!effort.empty()) asked.params.reasoning_effort = effort;
+    return build(dialect, asked)->body;
+  };
+  for (auto* model :
+       {"o3", "o4-mini", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-5.6-luna", "gpt-6-astra"}) {
+    INFO(model);
+    auto body = sent("openai", model, "low");
+    CHECK(holds(body, R"("reasoning_effort":"low")"));
+    CHECK_FALSE(holds(body, "temperature"));
+    CHECK_FALSE(holds(body, "presence_penalty"));
+    CHECK_FALSE(holds(sent("azure", model), "temperature"));
+    // Other servers have their own rules for models of these names.
+    CHECK(holds(sent("openai-compatible", model), R"("temperature":0.5)"));
+  }
+  for (auto* model :
+       {"gpt-4.1", "gpt-4o-mini", "gpt-5-chat-latest", "gpt-35-turbo", "omni", "gpt-oss-120b"}) {
+    INFO(model);
+    CHECK(holds(sent("openai", model), R"("temperature":0.5)"));
+  }
+  CHECK(holds(sent("openai", "gpt-5.1", "none"), R"("temperature":0.5)"));
+  CHECK_FALSE(holds(sent("openai", "gpt-5", "none"), "temperature"));
+}
+
+TEST_CASE("thinking is switched on and off in each provider's words", "[openai]") {
+  asked_for asked;
+  asked.params.temperature = 0.5;
+  auto sent = [&asked](std::string_view dialect, std::optional<std::string> effort) {
+    asked.params.reasoning_effort = std::move(effort);
+    return build(dialect, asked)->body;
+  };
+  CHECK(holds(sent("openai-compatible", "none"), R"("reasoning_effort":"none")"));
+  CHECK(holds(sent("deepseek", "high"),
+              R"("thinking":{"type":"enabled"},"reasoning_effort":"high")"));
+  auto off = sent("deepseek", "none");
+  CHECK(holds(off, R"("thinking":{"type":"disabled"})"));
+  CHECK_FALSE(holds(off, "reasoning_effort"));
+  CHECK(holds(sent("qwen", "low"), R"("enable_thinking":true)"));
+  CHECK_FALSE(holds(sent("qwen", "low"), "reasoning_effort"));
+  CHECK(holds(sent("qwen", "none"), R"("enable_thinking":false)"));
+  for (auto* dialect : {"deepseek", "qwen", "openai-compatible"})
+    CHECK_FALSE(holds(sent(dialect, {}), "think"));
+  CHECK(holds(sent("deepseek", {}), R"("temperature":0.5)"));
+  asked.model = some_model("kimi-k3");
+  CHECK_FALSE(holds(sent("deepseek", {}), "temperature"));
+}
+
 TEST_CASE("a reply is limited only by who asked for a limit", "[dialect]") {
   asked_for asked;
   asked.model.max_tokens.reset();
