@@ -70,16 +70,16 @@ TEST_CASE("a provider's name is enough for a model", "[catalogue]") {
   auto wish = wish_for("deepseek");
   REQUIRE(known.complete(wish));
   CHECK(wish.value.base_url == "https://api.deepseek.com/v1");
-  CHECK(wish.value.model == "deepseek-chat");
-  CHECK(wish.value.name == "deepseek-chat");
-  CHECK(wish.value.context_window == 131'072);
-  CHECK(wish.value.max_tokens == 8'192);
+  CHECK(wish.value.model == "deepseek-flash");
+  CHECK(wish.value.name == "deepseek-flash");
+  CHECK(wish.value.context_window == 1'000'000);
+  CHECK(wish.value.max_tokens == 384'000);
   REQUIRE(wish.value.prices);
   CHECK(wish.value.prices->currency == "USD");
-  CHECK(wish.value.prices->cached == "0.028");
+  CHECK(wish.value.prices->cached == "0.006");
   REQUIRE(wish.value.capabilities);
   CHECK(wish.value.capabilities->tools);
-  CHECK_FALSE(wish.value.capabilities->images);
+  CHECK(wish.value.capabilities->images);
 }
 
 TEST_CASE("what the wish says stays", "[catalogue]") {
@@ -161,7 +161,7 @@ TEST_CASE("files are laid over the catalogue in the order of their names", "[cat
   auto* deepseek = known->find("deepseek");
   CHECK(deepseek->title == "DeepSeek");
   CHECK(deepseek->base_url == "https://gateway.example/v1");
-  CHECK(deepseek->models.size() == 3);
+  CHECK(deepseek->models.size() == 4);
   CHECK(known->find_model(*deepseek, "deepseek-chat")->context_window == 64'000);
   CHECK_FALSE(known->find_model(*deepseek, "deepseek-chat")->prices);
 
