@@ -239,6 +239,9 @@ void command_line::add_upkeep() {
   auto& audit = group(root_, "audit", "The audit log; the server must not run");
   local(audit, "verify", "Was an entry changed or taken out?",
         [](const configuration& config) { return verify_audit(config); });
+  auto& secrets = group(root_, "secrets", "The server's own keys, in secrets.json");
+  local(secrets, "rotate", "Other keys from the next start on; what they seal is sealed anew",
+        rotate_secrets);
 }
 
 void command_line::add_moving_in() {

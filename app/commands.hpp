@@ -60,6 +60,9 @@ struct migrate_options {
 /// 1 also when the database is newer than this program.
 int migrate(const configuration& config, const migrate_options& options);
 
+/// Other keys in the secrets file, from the next start of the server on.
+int rotate_secrets(const configuration& config);
+
 int check_config(const configuration& config);
 int print_config(const configuration& config);
 

@@ -16,6 +16,7 @@
 #include "app/blocking_ask.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
+#include "app/sealing_state.hpp"
 #include "app/storage_refusal.hpp"
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
@@ -69,6 +70,7 @@ struct node::parts {
   secret_text setup_code;
   bool is_first_start = false;
   bool has_lost_secrets = false;
+  sealing_state sealing;
   std::unique_ptr<token_signer> signer;
   std::shared_ptr<sealer> keys;
   std::unique_ptr<password_hasher> passwords;
@@ -119,6 +121,9 @@ expected<void> node::parts::open() {
   is_first_start = kept.is_new;
   TRY(files, storage::database::open(
                  {.directory = values.data_dir, .busy_timeout = values.storage_busy_ms}));
+  if (options.serves) {
+    TRY(sealing, examine_sealing(*files, values.data_dir, kept.sealing));
+  }
   signer = std::make_unique<token_signer>(kept.access_tokens);
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
@@ -159,6 +164,8 @@ void node::parts::start_storage() {
   writing.files = files;
   writing.health = health;
   writing.storage_queue_max = values.storage_queue_max;
+  if (sealing.has_old)
+    writing.seal_anew = [made = tools()](model_config& model) { return seal_anew(model, made); };
   storage = supervise<storage_actor>(*system, {.name = "storage"}, [this, writing] {
     return system->spawn<caf::detached>(storage::storage_writer, writing);
   });
@@ -463,6 +470,9 @@ bool node::is_first_start() const {
 }
 bool node::has_lost_secrets() const {
   return parts_->has_lost_secrets;
+}
+bool node::has_foreign_keys() const {
+  return parts_->sealing.has_foreign;
 }
 caf::actor_system& node::system() {
   return *parts_->system;

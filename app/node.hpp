@@ -34,6 +34,8 @@ class node {
   bool is_first_start() const;  ///< the secrets were made just now
   /// They were, beside a database that was sealed with others: keys and logins are void.
   bool has_lost_secrets() const;
+  /// Some API keys were sealed with keys that the secrets file does not have: it is another one's.
+  bool has_foreign_keys() const;
 
   /// Accepts no more, gives running replies up to `patience` to end, then ends them as
   /// interrupted, stores everything and stops. `is_urgent` may be set by another thread: no more

@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,6 +24,11 @@ sigset_t ending_signals() {
   ::sigemptyset(&set);
   for (auto signal : {SIGTERM, SIGINT}) ::sigaddset(&set, signal);
   return set;
+}
+
+// Its memory holds every key in use: no core, and no debugger of another process of this user.
+void keep_memory_private() {
+  ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 // Streams need two descriptors each.
@@ -50,6 +56,11 @@ void print_next_steps(node& running, const settings& values) {
                  "database.\nNo password fits any more, all logins have ended and the API keys of "
                  "models must be typed again.\nIf you have a copy of the old file, stop the server "
                  "and put it back; otherwise\nset passwords with: parley user passwd\n";
+  else if (running.has_foreign_keys())
+    std::cout << "\nWARNING: secrets.json is not the file that API keys of models were sealed with."
+                 "\nThose models do not work, and passwords that were set with the other file do "
+                 "not fit.\nStop the server and put the right copy back, or type the keys "
+                 "again.\n";
   auto known = ask_and_wait<login_methods>(running.system(), running.admin(), get_methods{});
   if (known && !known->needs_password)
     std::cout << "\nSingle-user mode: no login is needed on this machine. An access token:\n\n"
@@ -116,6 +127,7 @@ int serve(const configuration& config) {
   auto signals = ending_signals();
   // Before the first thread, so that all of them leave these signals to sigwait.
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  keep_memory_private();
   raise_descriptor_limit();
   start_log({.level = values.log_level, .format = values.log_format});
   auto running = node::start(values);
@@ -131,6 +143,9 @@ int serve(const configuration& config) {
   if ((*running)->has_lost_secrets())
     log_warning("secrets.lost", {{"data_dir", values.data_dir},
                                  {"effect", "passwords, logins and API keys are void"}});
+  else if ((*running)->has_foreign_keys())
+    log_warning("secrets.foreign", {{"data_dir", values.data_dir},
+                                    {"effect", "some API keys of models can't be read"}});
   log_info("node.started", {{"version", PARLEY_VERSION}, {"port", (*running)->port()}});
   print_next_steps(**running, values);
   int signal = 0;

@@ -139,4 +139,9 @@ bool sealer::is_current(std::string_view sealed) const {
   return parts && parts->key_name == active_;
 }
 
+std::string sealer::key_of(std::string_view sealed) {
+  auto parts = split_sealed(sealed);
+  return parts ? std::string{parts->key_name} : std::string{};
+}
+
 }  // namespace parley

@@ -33,6 +33,8 @@ class sealer {
                              const std::vector<std::string>& bound_to) const;
   /// Whether the active key sealed it; the others are sealed anew when the ring turns.
   bool is_current(std::string_view sealed) const;
+  /// The name of the key that sealed it; empty for what is no sealed text.
+  static std::string key_of(std::string_view sealed);
 
  private:
   std::map<std::string, secret_text, std::less<>> keys_;  ///< derived ones

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include "base/json.hpp"
@@ -144,7 +145,7 @@ void append_ring(json_writer& writer, std::string_view name, const key_ring& rin
 
 secret_text render(const secrets& made) {
   std::string text;
-  text.reserve(1024);  // no growing, which would leave copies behind
+  text.reserve(4096);  // no growing, which would leave copies behind
   json_writer writer{text};
   writer.begin_object().member("version", 1);
   append_ring(writer, "accessTokens", made.access_tokens);
@@ -154,9 +155,12 @@ secret_text render(const secrets& made) {
   return secret_text{std::move(text)};
 }
 
+enum class placing { if_absent, instead };
+
 // A whole file appears under the name or none: a crash leaves no half one, and the link fails for
 // the second of two processes, which then reads what the first has made.
-expected<void> write_file(int directory, const std::string& path, const secret_text& text) {
+expected<void> write_file(int directory, const std::string& path, const secret_text& text,
+                          placing how) {
   auto draft_name = std::string{file_name} + "." + random_base62(12);
   file_descriptor file{::openat(directory, draft_name.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
@@ -167,8 +171,10 @@ expected<void> write_file(int directory, const std::string& path, const secret_t
       ::fsync(file.get()) == 0;
   auto cause = errno;
   if (is_written) {
-    is_written =
-        ::linkat(directory, draft_name.c_str(), directory, file_name, 0) == 0 || errno == EEXIST;
+    is_written = how == placing::instead
+                     ? ::renameat(directory, draft_name.c_str(), directory, file_name) == 0
+                     : ::linkat(directory, draft_name.c_str(), directory, file_name, 0) == 0 ||
+                           errno == EEXIST;
     cause = errno;
   }
   ::unlinkat(directory, draft_name.c_str(), 0);
@@ -177,7 +183,49 @@ expected<void> write_file(int directory, const std::string& path, const secret_t
   return caf::unit;
 }
 
+/// What a file that is ours to change holds; it is changed and put in the old one's place.
+expected<secrets> change_file(const std::string& directory,
+                              const std::function<expected<void>(secrets&)>& change) {
+  auto path = directory + "/" + file_name;
+  file_descriptor folder{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!folder) return failed("open the data directory", directory, errno);
+  struct stat status {};
+  if (::fstatat(folder.get(), file_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return failed("look at", path, errno);
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
+    return refused(path, "is not this user's own file: change it where it comes from.");
+  TRY(auto text, read_file(folder.get(), path));
+  if (!text) return failed("read", path, ENOENT);
+  TRY(auto kept, parse_secrets(*text, path));
+  TRY_DONE(change(kept));
+  TRY_DONE(write_file(folder.get(), path, render(kept), placing::instead));
+  return kept;
+}
+
 }  // namespace
+
+expected<secrets> turn_secrets(const std::string& directory) {
+  return change_file(directory, [&](secrets& kept) -> expected<void> {
+    if (kept.sealing.keys.size() >= key_ring::keys_max)
+      return refused(directory + "/" + file_name,
+                     "is full of keys: start the server, which seals anew and drops the old ones.");
+    auto fresh = key_ring::make();
+    kept.sealing.active = fresh.active;
+    kept.sealing.keys.merge(fresh.keys);
+    kept.access_tokens = key_ring::make();
+    return caf::unit;
+  });
+}
+
+expected<void> drop_sealing_keys(const std::string& directory,
+                                 const std::set<std::string>& unneeded) {
+  TRY_DONE(change_file(directory, [&](secrets& kept) -> expected<void> {
+    for (const auto& name : unneeded)
+      if (name != kept.sealing.active) kept.sealing.keys.erase(name);
+    return caf::unit;
+  }));
+  return caf::unit;
+}
 
 expected<secrets> load_or_make_secrets(const std::string& directory) {
   auto path = directory + "/" + file_name;
@@ -186,7 +234,7 @@ expected<secrets> load_or_make_secrets(const std::string& directory) {
   if (text) return parse_secrets(*text, path);
 
   secrets made{key_ring::make(), key_ring::make(), secret_text{random_bytes(key_ring::key_bytes)}};
-  TRY_DONE(write_file(folder.get(), path, render(made)));
+  TRY_DONE(write_file(folder.get(), path, render(made), placing::if_absent));
   TRY(auto stored, read_file(folder.get(), path));
   if (!stored) return failed("read", path, ENOENT);
   TRY(auto result, parse_secrets(*stored, path));

@@ -227,7 +227,22 @@ expected<sweep_result> storage_state::sweep_once() {
       TRY_DONE(db_->execute("PRAGMA incremental_vacuum(1000)"));
   }
   checkpoint_if_long();
+  if (!swept.has_more) {
+    TRY(swept.has_more, seal_some_anew());
+  }
   return swept;
+}
+
+// Whether there is more to seal.
+expected<bool> storage_state::seal_some_anew() {
+  if (!parts_.seal_anew) return false;
+  TRY(auto step, seal_keys_anew(*db_, parts_.seal_anew, sealed_until_));
+  sealed_until_ = step.last;
+  sealed_anew_ += step.changed;
+  if (!step.last.is_none()) return true;
+  parts_.seal_anew = nullptr;
+  log_info("secrets.sealed_anew", {{"models", sealed_anew_}});
+  return false;
 }
 
 storage_actor::behavior_type storage_writer(storage_actor::stateful_pointer<storage_state> self,

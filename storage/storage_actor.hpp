@@ -11,6 +11,7 @@
 
 #include "actors/storage.hpp"
 #include "base/metrics.hpp"
+#include "storage/sealed_keys.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/tables.hpp"
 
@@ -34,6 +35,9 @@ struct storage_parts {
   int checkpoint_frames = 1000;  ///< of 4 KiB: a log this long is copied into the database
   std::chrono::milliseconds probe_every{500};
   std::chrono::minutes sweep_every{10};
+  /// Given when keys lie in the database that an older sealing key has sealed: STORAGE goes through
+  /// the models once, between its other work.
+  seal_anew_function seal_anew;
 };
 
 class storage_state {
@@ -75,6 +79,7 @@ class storage_state {
   void checkpoint_if_long();
   expected<void> probe();
   expected<sweep_result> sweep_once();
+  expected<bool> seal_some_anew();
 
   storage_actor::pointer self_;
   storage_parts parts_;
@@ -86,6 +91,8 @@ class storage_state {
   bool is_stopping_ = false;
   time_point probe_due_{};
   time_point sweep_due_{};
+  model_id sealed_until_{};
+  int sealed_anew_ = 0;
 
   metric_counter* commits_ = nullptr;
   metric_counter* transactions_ = nullptr;

@@ -37,6 +37,10 @@ expected<model_config> change_model_config(const model_config& present,
                                            const patch_of<model_config>& patch,
                                            const model_tools& tools, instant now);
 
+/// Seals with the active key what an older one of the ring has sealed; whether there was any. What
+/// does not open, or has no origin any more, stays as it is.
+bool seal_anew(model_config& model, const model_tools& tools);
+
 /// errc::conflict, name_taken, if another one of the list has this name.
 expected<void> check_name_is_free(const std::vector<model_config>& models,
                                   const model_config& named);

@@ -27,6 +27,19 @@ std::optional<size_t> same_channel(const model_config& present, const model_chan
   return std::nullopt;
 }
 
+bool seal_text_anew(std::string& sealed, const std::string& base_url, const model_config& model,
+                    const model_tools& tools) {
+  if (sealed.empty() || tools.keys->is_current(sealed)) return false;
+  auto origin = origin_of(model, base_url, tools);
+  if (!origin) return false;
+  auto binding = key_binding(model, *origin);
+  auto key = tools.keys->open(sealed, binding);
+  if (!key) return false;
+  auto fresh = tools.keys->seal(*key, binding);
+  if (fresh) sealed = std::move(*fresh);
+  return static_cast<bool>(fresh);
+}
+
 }  // namespace
 
 expected<void> check_extras(const model_config& model, const patch_of<model_config>& given) {
@@ -78,6 +91,16 @@ expected<void> seal_channels(model_config& model, const model_config* present,
   }
   if (faults.is_empty()) return caf::unit;
   return std::move(faults).to_error();
+}
+
+bool seal_anew(model_config& model, const model_tools& tools) {
+  // For the origin alone: whether it may be called is asked at each call.
+  model.owner_is_admin = true;
+  auto is_changed = seal_text_anew(model.sealed_key, model.base_url, model, tools);
+  for (size_t i = 0; i < model.channel_keys.size() && i < model.channels.size(); ++i)
+    if (seal_text_anew(model.channel_keys[i], model.channels[i].base_url, model, tools))
+      is_changed = true;
+  return is_changed;
 }
 
 }  // namespace parley

@@ -73,6 +73,52 @@ TEST_CASE("secrets are made at first start and read at the next") {
   CHECK(std::distance(fs::directory_iterator{place.data}, {}) == 1);
 }
 
+TEST_CASE("turned secrets open what the old ones sealed, and old keys can be dropped") {
+  scratch place;
+  auto first = load_or_make_secrets(place.data);
+  REQUIRE(first);
+  auto turned = turn_secrets(place.data);
+  REQUIRE(turned);
+  auto read = load_or_make_secrets(place.data);
+  REQUIRE(read);
+  CHECK(mode_of(place.file) == 0600);
+  CHECK(read->sealing.active == turned->sealing.active);
+  CHECK(read->sealing.active != first->sealing.active);
+  REQUIRE(read->sealing.find(first->sealing.active));
+  CHECK(*read->sealing.find(first->sealing.active) == *first->sealing.find(first->sealing.active));
+  // Access tokens just end; passwords go on.
+  CHECK(read->access_tokens.keys.size() == 1);
+  CHECK(read->access_tokens.find(first->access_tokens.active) == nullptr);
+  CHECK(read->pepper == first->pepper);
+
+  REQUIRE(drop_sealing_keys(place.data, {first->sealing.active, read->sealing.active}));
+  auto left = load_or_make_secrets(place.data);
+  REQUIRE(left);
+  CHECK(left->sealing.keys.size() == 1);
+  CHECK(left->sealing.active == read->sealing.active);
+  CHECK(std::distance(fs::directory_iterator{place.data}, {}) == 1);
+
+  // A ring that is full is not made invalid.
+  for (size_t i = 1; i < key_ring::keys_max; ++i) REQUIRE(turn_secrets(place.data));
+  CHECK_FALSE(turn_secrets(place.data));
+  CHECK(load_or_make_secrets(place.data));
+}
+
+TEST_CASE("secrets that come from elsewhere are not turned") {
+  scratch place;
+  CHECK_FALSE(turn_secrets(place.data));
+  REQUIRE(load_or_make_secrets(place.data));
+  auto elsewhere = place.root + "/mounted.json";
+  fs::rename(place.file, elsewhere);
+  CHECK_FALSE(turn_secrets(place.data));
+  fs::create_symlink(elsewhere, place.file);
+  auto before = place.read();
+  auto turned = turn_secrets(place.data);
+  REQUIRE_FALSE(turned);
+  CHECK(sentence_of(turned.error()).find("comes from") != std::string::npos);
+  CHECK(place.read() == before);
+}
+
 TEST_CASE("processes that start at once get the same secrets") {
   for (int round = 0; round < 20; ++round) {
     scratch place;
