@@ -6,6 +6,20 @@
 
 namespace parley::http {
 
+namespace {
+
+/// The end of a reply could not be stored: what the database has of it is older than what readers
+/// were shown.
+std::optional<error> unstored(const slice& last) {
+  if (!last.error) return std::nullopt;
+  for (auto code : {errc::storage_full, errc::storage_failed, errc::corrupt_data})
+    if (last.error->code == to_string(code))
+      return make_error(code, last.error->reason, last.error->message);
+  return std::nullopt;
+}
+
+}  // namespace
+
 follower edge::make_follower(const exchange& x, int64_t after, bool stops_on_leave) const {
   follower follow;
   follow.reader = caf::actor_cast<slice_reader_actor>(self_);
@@ -82,7 +96,14 @@ void edge::on(const slice& events) {
     x->early.push_back({caf::actor_cast<caf::actor_addr>(self_->current_sender()), events});
     return;
   }
-  if (x->form == reply_form::message) return answer_message(*x);
+  if (x->form == reply_form::message) {
+    auto cause = unstored(events);
+    if (!cause) return answer_message(*x);
+    self_->demonitor(x->stream->holder.address());
+    --streams_;
+    x->stream.reset();
+    return fail(*x, *cause);
+  }
   auto& stream = *x->stream;
   append_slice(stream.pending, events, x->request_id);
   stream.spent += text_bytes_of(events);

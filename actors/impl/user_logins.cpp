@@ -21,6 +21,11 @@ int64_t whole_seconds(std::chrono::milliseconds span) {
   return std::chrono::duration_cast<std::chrono::seconds>(span).count();
 }
 
+/// The disk takes nothing for now. Who is who is known all the same.
+bool is_disk_trouble(const error& cause) {
+  return code_of(cause) == errc::storage_full || code_of(cause) == errc::storage_failed;
+}
+
 error disabled() {
   return make_error(errc::forbidden, "account_disabled", "This account is disabled.");
 }
@@ -95,15 +100,28 @@ void user_state::open(uint64_t key, user changed, const wanted_login& wanted) {
   }
   changes.push_back(create_login{entry});
   changes.push_back(audited(wanted.from, id_, now(), wanted.action, target_of(account_)));
-  store_then<login_ticket>(*this, key, std::move(changes), [this, changed, entry, by_use, token] {
-    account_ = changed;
+  auto take_up = [this, key, entry, by_use, token] {
     forget_logins([&](const login& old) {
       return std::none_of(by_use.begin(), by_use.end(),
                           [&](const login& kept) { return kept.id == old.id; });
     });
     logins_.push_back(entry);
-    return ticket_of(entry, token);
-  });
+    answers.deliver<login_ticket>(key, ticket_of(entry, token));
+  };
+  self->request(parts_->storage, caf::infinite, commit{std::move(changes)})
+      .await(
+          [this, changed, take_up](const done&) {
+            account_ = changed;
+            take_up();
+          },
+          // A full disk keeps nobody out: such a login lasts as long as this actor, or is stored
+          // when it is refreshed.
+          [this, key, take_up, has_more = wanted.ends_others](error& cause) {
+            if (has_more || !is_disk_trouble(cause))
+              return answers.fail<login_ticket>(key, std::move(cause));
+            log_warning("login.not_stored", {{"user", id_}, {"cause", cause}});
+            take_up();
+          });
 }
 
 login_ticket user_state::ticket_of(const login& entry, refresh_token token) const {
@@ -148,12 +166,24 @@ caf::result<login_ticket> user_state::on(const refresh_login& message) {
   entry.last_used_at = now();
   entry.expires_at = now() + parts_->limits.refresh_token_life;
   note_client(entry, message.from);
-  return store_then<login_ticket>(*this, {rotate_login{entry, message.token_hash}},
-                                  [this, entry, token] {
-                                    for (auto& known : logins_)
-                                      if (known.id == entry.id) known = entry;
-                                    return ticket_of(entry, token);
-                                  });
+  auto held = answers.hold<login_ticket>(self);
+  auto take_up = [this, key = held.first, entry, token](const done&) {
+    for (auto& known : logins_)
+      if (known.id == entry.id) known = entry;
+    answers.deliver<login_ticket>(key, ticket_of(entry, token));
+  };
+  auto go_on = [this, key = held.first, take_up](error& cause) {
+    if (is_disk_trouble(cause)) return take_up({});
+    answers.fail<login_ticket>(key, std::move(cause));
+  };
+  self->request(parts_->storage, caf::infinite, commit{{rotate_login{entry, message.token_hash}}})
+      .await(take_up, [this, entry, take_up, go_on](error& cause) {
+        if (code_of(cause) != errc::not_found) return go_on(cause);
+        // Opened while the disk was full.
+        self->request(parts_->storage, caf::infinite, commit{{create_login{entry}}})
+            .await(take_up, go_on);
+      });
+  return held.second;
 }
 
 // A token that comes again soon was sent twice by a client whose first answer got lost. One that

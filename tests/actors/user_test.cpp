@@ -122,6 +122,33 @@ TEST_CASE("a refresh token is rotated, a repeated one is forgiven for a moment o
   CHECK(world.store.tables.logins.empty());
 }
 
+TEST_CASE("a full disk keeps nobody out, and the login is stored when there is space") {
+  fixture world;
+  auto cause = GENERATE(errc::storage_full, errc::storage_failed);
+  world.store.fail_commit = make_error(cause);
+  auto late = world.log_in("ada");
+  auto who = world.caller_of(late);
+  CHECK(world.ask_user<done>(admit{who}));
+  CHECK(world.store.tables.logins.size() == 1);
+  // Both refresh, the one that is stored and the one that is not.
+  auto early = world.refresh(world.ticket.refresh_token);
+  REQUIRE(early);
+  auto again = world.refresh(late.refresh_token);
+  REQUIRE(again);
+  CHECK(refusal(world.refresh(late.refresh_token)) == "unauthenticated/token_invalid");
+
+  world.store.fail_commit = {};
+  CHECK(world.refresh(early->refresh_token));
+  auto kept = world.refresh(again->refresh_token);
+  REQUIRE(kept);
+  REQUIRE(world.store.tables.logins.count(who.login) == 1);
+  CHECK(world.store.tables.logins[who.login].refresh_hash ==
+        refresh_token::parse(kept->refresh_token.reveal())->stored_form());
+  // Any other failure is one.
+  world.store.fail_commit = make_error(errc::unavailable);
+  CHECK(refusal(world.refresh(kept->refresh_token)) == "unavailable");
+}
+
 TEST_CASE("refresh fails without a known token, after its time, when disabled, when reads fail") {
   fixture world;
   auto refused = [&] { return refusal(world.refresh(world.ticket.refresh_token)); };
