@@ -11,7 +11,7 @@ import time
 import support
 
 RUNS = int(os.environ.get("TEST_RUNS", "10"))  # bench/kill9_bench.py makes it 200
-USERS = 5
+USERS = int(os.environ.get("TEST_USERS", "5"))  # bench/reliability_bench.py makes it 250 as well
 SESSIONS_OF_EACH = 4  # the limit of running replies of one user
 # 60 tokens, 20 ms apart: about 1.3 s a reply.
 MODEL = "mock-t60-i20"

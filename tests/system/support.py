@@ -144,6 +144,7 @@ class parley:
         self.data = self.folder / "data"
         self.log = self.folder / "parley.log"
         self.options = [*table_options(), *options]
+        self.prefix = []  # a command that starts the server as its own
         self.port = free_port()
         self.process = None
         self.start_s = 0.0
@@ -151,8 +152,9 @@ class parley:
     def start(self):
         """Returns once it is ready; `start_s` tells how long that took."""
         begun = time.monotonic()
-        self.process = process([program("parley"), "serve", "--data", str(self.data),
-                                "--listen", f"127.0.0.1:{self.port}", *self.options], self.log)
+        self.process = process([*self.prefix, program("parley"), "serve", "--data",
+                                str(self.data), "--listen", f"127.0.0.1:{self.port}",
+                                *self.options], self.log)
         while time.monotonic() - begun < READY_S_MAX:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if client(self.port, timeout_s=2).get("/readyz").status == 200:
@@ -309,8 +311,14 @@ class system_test(unittest.TestCase):
         self.server = parley(folder)
         self.addCleanup(self.server.stop)
 
+    def has_failed(self):
+        # Not `_outcome.success`, which within a clean-up speaks of the clean-up.
+        told = self._outcome.result
+        return any(self in (test, getattr(test, "test_case", None))
+                   for test, _ in told.failures + told.errors)
+
     def _clean_up(self):
-        if self._outcome.success:
+        if not self.has_failed():
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         log = self.folder / "parley.log"
