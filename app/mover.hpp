@@ -72,7 +72,7 @@ class mover {
     return std::optional{q.id<Id>(0)};
   }
 
-  expected<void> in_transaction(const std::function<expected<void>()>& work);
+  expected<void> in_transaction(const std::function<expected<void>()>& work) const;
 
   expected<void> move_users();
   expected<void> move_user(storage::openwebui_user&& theirs);
@@ -90,7 +90,7 @@ class mover {
   expected<void> move_chat(const storage::openwebui_chat& theirs);
   expected<std::optional<imported_session>> read_chat(const storage::openwebui_chat& theirs);
   expected<void> take_tags(const storage::openwebui_chat& theirs, session& header);
-  expected<bool> is_there(const session& header);
+  expected<bool> is_there(const session& header) const;
   expected<void> store_chat(imported_session&& chat);
 
   moving_parts parts_;

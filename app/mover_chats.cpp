@@ -63,7 +63,7 @@ expected<moving_report> mover::move_all() {
   return report_;
 }
 
-expected<void> mover::in_transaction(const std::function<expected<void>()>& work) {
+expected<void> mover::in_transaction(const std::function<expected<void>()>& work) const {
   if (parts_.is_trial) return work();
   TRY(auto writing, storage::transaction::begin(*parts_.to, storage::transaction::kind::write));
   TRY_DONE(work());
@@ -141,6 +141,7 @@ expected<std::optional<imported_session>> mover::read_chat(const storage::openwe
   if (!conversation && code_of(conversation.error()) == errc::too_large)
     return leave_out("too_large");
   if (!conversation) return conversation.error();
+  mend_surrogates(*conversation);
   auto root = json_.parse(exported(theirs, conversation->empty() ? "{}" : *conversation));
   if (!root) return leave_out("not_json");
   auto inner = root->find("chat");
@@ -149,6 +150,7 @@ expected<std::optional<imported_session>> mover::read_chat(const storage::openwe
   if (!inner->find("messages") && (!known || known->members().empty())) {
     TRY(*conversation, parts_.from->conversation_from_rows(theirs));
     if (conversation->empty()) *conversation = R"({"messages":[]})";
+    mend_surrogates(*conversation);
     root = json_.parse(exported(theirs, *conversation));
     if (!root) return leave_out("not_json");
   }
@@ -182,7 +184,7 @@ expected<void> mover::take_tags(const storage::openwebui_chat& theirs, session& 
   return {};
 }
 
-expected<bool> mover::is_there(const session& header) {
+expected<bool> mover::is_there(const session& header) const {
   if (parts_.to == nullptr) return false;
   auto known = parts_.to->prepare("SELECT id FROM sessions WHERE id=?");
   known.bind(header.id);

@@ -222,8 +222,7 @@ expected<void> mover::move_model(const wanted_model& wanted) {
   wish.set(&model_config::base_url, at->base_url);
   wish.set(&model_config::model, upstream_id);
   wish.set(&model_config::name, wanted.row.id);
-  if (!at->key.empty() && !parts_.is_trial)
-    wish.set(&model_config::api_key, secret_text{at->key});
+  if (!at->key.empty() && !parts_.is_trial) wish.set(&model_config::api_key, secret_text{at->key});
   wish.set(&model_config::enabled, at->is_enabled && wanted.row.is_active);
   std::string change;
   wish.set(&model_config::access, access_of(wanted, change));

@@ -1,5 +1,7 @@
 #include "chat/import.hpp"
 
+#include <charconv>
+
 #include "chat/import_tree.hpp"
 
 namespace parley {
@@ -15,6 +17,39 @@ void import_counts::add(const import_counts& more) {
   taken += more.taken;
   for (const auto& [reason, count] : more.changed) changed[reason] += count;
   for (const auto& [reason, count] : more.left_out) left_out[reason] += count;
+}
+
+namespace {
+
+/// The value of the escape `\uXXXX` at this place; 0 if there is none.
+uint32_t escape_at(std::string_view json, size_t at) {
+  if (json.size() < at + 6 || json[at] != '\\' || json[at + 1] != 'u') return 0;
+  uint32_t value = 0;
+  const auto* end = json.data() + at + 6;
+  auto read = std::from_chars(json.data() + at + 2, end, value, 16);
+  return read.ptr == end ? value : 0;
+}
+
+}  // namespace
+
+bool mend_surrogates(std::string& json) {
+  bool is_mended = false;
+  for (auto at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
+    auto value = escape_at(json, at);
+    auto is_high = value >= 0xD800 && value < 0xDC00;
+    auto follower = is_high ? escape_at(json, at + 6) : 0;
+    if (follower >= 0xDC00 && follower < 0xE000) {
+      at += 12;
+      continue;
+    }
+    if (is_high || (value >= 0xDC00 && value < 0xE000)) {
+      json.replace(at + 2, 4, "FFFD");
+      is_mended = true;
+    }
+    // An escape of one character, or the beginning of a longer one.
+    at += 2;
+  }
+  return is_mended;
 }
 
 std::optional<import_source> source_of(const json_value& conversation) {

@@ -40,6 +40,10 @@ struct imported_session {
   import_counts counts;           ///< of the messages
 };
 
+/// Halves of surrogate pairs in the escapes of a JSON text, where a program has cut a string amid a
+/// character: each becomes U+FFFD, in place. Whether there were any.
+bool mend_surrogates(std::string& json);
+
 /// Whose conversation this is, by its content.
 std::optional<import_source> source_of(const json_value& conversation);
 

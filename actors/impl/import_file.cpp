@@ -60,6 +60,7 @@ class conversation_reader {
 
   expected<void> take(cut_value&& value) {
     if (value.text.empty()) return leave_out("too_large");
+    auto is_mended = mend_surrogates(value.text);
     auto root = json_.parse(value.text);
     if (!root) return fault_at(value.offset, "this value is no JSON: " + sentence_of(root.error()));
     auto source = source_of(*root);
@@ -75,7 +76,9 @@ class conversation_reader {
     TRY(auto verdict, sink_.take(std::move(*chat)));
     if (!verdict.left_out.empty()) return leave_out(verdict.left_out);
     outcome_.messages.add(counts);
-    if (is_changed)
+    if (is_mended)
+      ++outcome_.sessions.changed["text_repaired"];
+    else if (is_changed)
       ++outcome_.sessions.changed["messages_changed"];
     else
       ++outcome_.sessions.taken;

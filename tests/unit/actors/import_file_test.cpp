@@ -131,6 +131,18 @@ TEST_CASE("a file that is not what it says is told where", "[import]") {
   CHECK(fault_of(bomb, limits).starts_with("decoded_bytes_max: "));
 }
 
+TEST_CASE("a text that was cut amid a character is mended", "[import]") {
+  std::string text =
+      R"([{"id":"c","mapping":{"a":{"message":{"author":{"role":"user"},)"
+      R"("create_time":1,"content":{"parts":["\ud83c\udf09 \uD83C \udf09 \\ud83c \u00e9"]}}}}}])";
+  taking sink;
+  auto outcome = import(text, sink);
+  REQUIRE(outcome);
+  CHECK(outcome->sessions.changed == std::map<std::string, int64_t>{{"text_repaired", 1}});
+  REQUIRE(sink.chats.size() == 1);
+  CHECK(sink.chats[0].messages[0].parts[0].text == "🌉 \uFFFD \uFFFD \\ud83c é");
+}
+
 TEST_CASE("a conversation that is too large is left out, the others are taken", "[import]") {
   import_limits limits;
   limits.cut.value_bytes_max = 1000;
