@@ -219,7 +219,8 @@ def in_threads(count, jobs):
                 job = jobs.pop()
             job()
 
-    support.run_together([work] * count)
+    # Thousands of turns, perhaps on a machine that has other work.
+    support.run_together([work] * count, 1800)
 
 
 def wait_until(is_so, seconds):

@@ -399,8 +399,8 @@ def integrity_faults(data):
     return faults if checked else ["no database was found"]
 
 
-def run_together(jobs):
-    """Runs callables, each in a thread; the first exception of any is raised here."""
+def run_together(jobs, seconds=2 * ANSWER_S_MAX):
+    """Runs callables, each in a thread, for so long at most; the first exception is raised here."""
     failures = []
 
     def guarded(job):
@@ -412,8 +412,9 @@ def run_together(jobs):
     threads = [threading.Thread(target=guarded, args=(job,), daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + seconds
     for thread in threads:
-        thread.join(2 * ANSWER_S_MAX)
+        thread.join(max(0, until - time.monotonic()))
         if thread.is_alive():
             raise AssertionError("a caller hangs")
     if failures:
