@@ -381,8 +381,7 @@ void edge::fail(exchange& x, const error& cause) {
   if (x.call && x.call->has_begun) return break_call(x, cause);
   if (x.stream && x.stream->has_begun) {
     slice last;
-    last.error =
-        message_error{to_string(code_of(cause)), detail_of(cause).reason, sentence_of(cause)};
+    last.error = message_error_of(cause);
     last.stream = x.key();
     return on(last);
   }

@@ -41,7 +41,9 @@ void append_slice(std::string& out, const slice& events, std::string_view reques
     json_writer json{data};
     json.begin_object().member("code", events.error->code);
     json.member("reason", events.error->reason.empty() ? events.error->code : events.error->reason);
-    json.member("message", events.error->message).member("requestId", request_id).end_object();
+    json.member("message", events.error->message);
+    if (auto wait = events.error->retry_after_ms) json.member("retryAfterMs", *wait);
+    json.member("requestId", request_id).end_object();
     append(out, events.error_position, "error", data);
   }
   if (events.status)

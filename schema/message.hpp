@@ -191,9 +191,13 @@ struct message_error {
   std::string code;
   std::string reason;
   std::string message;
+  std::optional<int64_t> retry_after_ms = {};
 };
 PARLEY_RECORD(message_error, FIELD(code, "code"), FIELD(reason, "reason"),
-              FIELD(message, "message"))
+              FIELD(message, "message"), FIELD(retry_after_ms, "retryAfterMs"))
+
+/// Safe to show and to store.
+message_error message_error_of(const error& cause);
 
 /// The place among the messages that answer to the same one, from 0 in the order of their making.
 struct message_siblings {

@@ -26,6 +26,13 @@ reply_params merge(const reply_params& over, const reply_params& under) {
   return result;
 }
 
+message_error message_error_of(const error& cause) {
+  auto detail = detail_of(cause);
+  message_error shown{to_string(code_of(cause)), detail.reason, sentence_of(cause)};
+  if (detail.retry_after_s > 0) shown.retry_after_ms = int64_t{detail.retry_after_s} * 1000;
+  return shown;
+}
+
 void write_derived(json_writer& writer, const model_config& model) {
   writer.member("system", model.is_system()).member("hasApiKey", !model.sealed_key.empty());
   writer.member("hasCaCertificates", model.ca_certificates.has_value());

@@ -37,10 +37,6 @@ error too_many_askers() {
   return make_error(errc::unavailable, "Too many requests wait in this session.", detail);
 }
 
-message_error message_error_of(const error& cause) {
-  return {to_string(code_of(cause)), detail_of(cause).reason, sentence_of(cause)};
-}
-
 void session_state::begin(session_parts parts) {
   harden(self_);
   parts_ = std::move(parts);

@@ -351,7 +351,5 @@ class session_state {
 };
 
 error too_many_askers();
-/// The record `error` of a message: safe to show and to store.
-message_error message_error_of(const error& cause);
 
 }  // namespace parley

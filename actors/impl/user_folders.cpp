@@ -197,8 +197,7 @@ void user_state::go_on(const std::shared_ptr<bulk_job>& job) {
       if (!fault)
         job->result.changed.push_back(one);
       else
-        job->result.failed.push_back(
-            {one, {to_string(code_of(fault)), detail_of(fault).reason, sentence_of(fault)}});
+        job->result.failed.push_back({one, message_error_of(fault)});
     };
     auto entry = reach(one);
     if (!entry) {

@@ -158,6 +158,25 @@ TEST_CASE("a reply that failed, asked for whole, tells how") {
   CHECK(answer.at("/error/code") == "provider_failed");
 }
 
+TEST_CASE("a reply that failed tells for how long the provider wants to be left alone") {
+  fault_world world{{{"upstream-retries-max", "0"}}};
+  auto busy = [](const std::string& headers) {
+    return script{send_bytes(whole_response(429, "application/json", "{}", headers))};
+  };
+  world.upstream_plays(busy("Retry-After: 7\r\n"));
+  auto events = world.say_hi(world.ada(), world.session).rest();
+  CHECK(names_of(events) == "start usage error done");
+  CHECK(events[events.size() - 2].at("/retryAfterMs") == "7000");
+  auto id = events.front().at("/messageId");
+  CHECK(world.message(world.ada(), world.session, id).at("/error/retryAfterMs") == "7000");
+  auto again = world.follow(world.ada(), id).rest();
+  CHECK(again[again.size() - 2].at("/retryAfterMs") == "7000");
+
+  world.upstream_plays(busy({}));
+  events = world.say_hi(world.ada(), world.session).rest();
+  CHECK(events[events.size() - 2].at("/retryAfterMs") == "(absent)");
+}
+
 TEST_CASE("an upstream that is busy is asked again") {
   fault_world world{{{"upstream-retries-max", "1"}}};
   world.upstream_plays_once(

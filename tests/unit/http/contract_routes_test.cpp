@@ -152,7 +152,7 @@ TEST_CASE("the contract's events are those of a stream") {
                 {3, 0, part_type::text, false, "a"},
                 {4, 1, part_type::reasoning, false, "b"}};
   all.usage = usage{1, 2, 3, 4, usage_source::counted, money{"0.1", "USD"}};
-  all.error = message_error{"timeout", "", "Too late."};
+  all.error = message_error{"timeout", "", "Too late.", 7'000};
   all.error_position = 5;
   all.status = message_status::error;
   all.status_position = 6;
