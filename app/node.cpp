@@ -302,6 +302,7 @@ void node::parts::start_accounts() {
   finding.limits.failures_free = static_cast<int>(values.login_fails_free);
   finding.limits.delay_max = values.login_wait_max_s;
   finding.limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
+  finding.limits.address_failures_ceiling = 10 * finding.limits.address_failures_max;
   finding.limits.address_window = values.login_fails_window_s;
   directory = supervise<directory_actor>(*system, {.name = "directory"}, [this, finding] {
     return spawn_directory(*system, finding);

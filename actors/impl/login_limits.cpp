@@ -113,8 +113,11 @@ bool login_limits::is_known(const attempt& from, instant now) {
 }
 
 uint32_t login_limits::account_wait(const account_record& account, instant now) const {
-  if (account.failures < limits_.failures_free)
-    return account.failures + account.under_way < limits_.parallel_max ? 0 : 1;
+  if (account.failures < limits_.failures_free) {
+    // One at a time is always let through: else nobody could ever prove who they are.
+    auto guesses_max = std::max(limits_.parallel_max, limits_.failures_free);
+    return account.failures + account.under_way < guesses_max ? 0 : 1;
+  }
   auto exponent = std::min(account.failures - limits_.failures_free, 20);
   auto delay = std::min<std::chrono::seconds>(limits_.delay_max,
                                               std::chrono::seconds{int64_t{1} << exponent});

@@ -57,6 +57,15 @@ TEST_CASE("five failures are free, then each doubles the wait up to 15 minutes")
   for (int i = 0; i < 5; ++i) CHECK(world.attempt("ada", "203.0.113.9", outcome::wrong) == 0);
 }
 
+TEST_CASE("as many failures are free as the setting says") {
+  fixture world;
+  world.limits = login_limits{{.failures_free = 100, .address_failures_max = 1000}};
+  for (int i = 0; i < 100; ++i) CHECK(world.attempt("ada", "203.0.113.9", outcome::wrong) == 0);
+  CHECK(world.attempt("ada", "203.0.113.9", outcome::wrong) == 1);
+  world.clock.advance(1s);
+  CHECK(world.attempt("ada", "203.0.113.9", outcome::right) == 0);
+}
+
 TEST_CASE("parallel guesses count while they are under way") {
   fixture world;
   int let_in = 0;
