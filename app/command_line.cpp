@@ -106,6 +106,7 @@ class command_line {
   std::vector<std::pair<CLI::App*, local_body>> local_;
   std::vector<std::pair<CLI::App*, remote_body>> remote_;
 
+  serve_options serve_;
   init_options init_;
   tokens_options tokens_;
   user_add_options user_add_;
@@ -165,7 +166,9 @@ void command_line::add_json(CLI::App& command, bool& to) {
 }
 
 void command_line::add_serving() {
-  local(root_, "serve", "Run the server", serve);
+  auto& serving = local(root_, "serve", "Run the server",
+                        [this](const configuration& config) { return serve(config, serve_); });
+  serving.add_flag("--demo", serve_.is_demo, "With a model `demo`: scripted answers, no key");
   auto& init = local(root_, "init", "Make database, ADMIN, models and settings",
                      [this](const configuration& config) { return app::init(config, init_); });
   init.add_option("--admin-username", init_.admin_username, "Name of the ADMIN to make")

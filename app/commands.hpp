@@ -11,8 +11,11 @@
 
 namespace parley::app {
 
+struct serve_options {
+  bool is_demo = false;  ///< with a system model `demo`, whose provider is nobody
+};
 /// Serves until SIGTERM or SIGINT; a second one hurries.
-int serve(const configuration& config);
+int serve(const configuration& config, const serve_options& options);
 
 struct init_options {
   std::string admin_username;

@@ -53,6 +53,11 @@ struct io_thread {
   edge_actor edge;
 };
 
+struct exchange_count {
+  uint64_t open = 0;
+  size_t silent = 0;  ///< edges that did not answer
+};
+
 template <class Handle>
 caf::actor plain(const Handle& handle) {
   return caf::actor_cast<caf::actor>(handle);
@@ -105,7 +110,7 @@ struct node::parts {
   expected<void> start_io();
   expected<void> start_edge(io_thread& thread);
   model_tools tools();
-  uint64_t open_exchanges();
+  exchange_count open_exchanges();
   void stop_actors();
 };
 
@@ -141,7 +146,7 @@ expected<void> node::parts::open() {
     auto code = health->failing.load();
     return code == 0 ? std::string{} : sentence_of(make_error(static_cast<errc>(code)));
   };
-  status.refresh_metrics = refresh_process_metrics;
+  status.refresh_metrics = [this] { refresh_process_metrics(system->registry().running()); };
   status.reading_script = read_reading_script(values);
   system = std::make_unique<caf::actor_system>(config);
   return {};
@@ -370,13 +375,14 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   return {};
 }
 
-uint64_t node::parts::open_exchanges() {
+exchange_count node::parts::open_exchanges() {
   caf::scoped_actor self{*system};
-  uint64_t open = 0;
+  exchange_count sum;
   for (auto& each : io)
     self->request(each->edge, 1s, count_streams{})
-        .receive([&](const stream_count& count) { open += count.open; }, [](const error&) {});
-  return open;
+        .receive([&](const stream_count& count) { sum.open += count.open; },
+                 [&](const error&) { ++sum.silent; });
+  return sum;
 }
 
 void node::parts::stop_actors() {
@@ -446,7 +452,7 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   auto wait_until_idle = [&](std::chrono::milliseconds span, bool may_hurry) {
     auto until = std::chrono::steady_clock::now() + span;
     while (std::chrono::steady_clock::now() < until && !(may_hurry && is_urgent)) {
-      if (p.open_exchanges() == 0) return true;
+      if (p.open_exchanges().open == 0) return true;
       std::this_thread::sleep_for(20ms);
     }
     return p.io.empty();
@@ -460,6 +466,9 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   p.system.reset();
 }
 
+bool node::answers() const {
+  return parts_->open_exchanges().silent == 0;
+}
 uint16_t node::port() const {
   return parts_->port;
 }

@@ -37,6 +37,9 @@ class node {
   /// Some API keys were sealed with keys that the secrets file does not have: it is another one's.
   bool has_foreign_keys() const;
 
+  /// Whether its I/O threads do, each within a second.
+  bool answers() const;
+
   /// Accepts no more, gives running replies up to `patience` to end, then ends them as
   /// interrupted, stores everything and stops. `is_urgent` may be set by another thread: no more
   /// patience.

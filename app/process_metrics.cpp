@@ -32,7 +32,10 @@ int64_t open_descriptors() {
 
 }  // namespace
 
-void refresh_process_metrics() {
+void refresh_process_metrics(size_t actors) {
+  metrics()
+      .gauge("parley_actors", "Actors that run or wait for messages.")
+      .set(static_cast<int64_t>(actors));
   metrics()
       .gauge("process_resident_memory_bytes", "Resident memory of the process.")
       .set(resident_bytes());

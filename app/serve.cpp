@@ -11,6 +11,7 @@
 #include "app/commands.hpp"
 #include "app/node.hpp"
 #include "app/setup.hpp"
+#include "app/systemd_link.hpp"
 #include "base/log.hpp"
 
 namespace parley::app {
@@ -47,7 +48,7 @@ std::string url_of(const settings& values, uint16_t port) {
   return "http://" + host + ":" + std::to_string(port);
 }
 
-void print_next_steps(node& running, const settings& values) {
+void print_next_steps(node& running, const settings& values, const serve_options& options) {
   auto url = url_of(values, running.port());
   std::cout << "Parley " << PARLEY_VERSION << " listens on " << url << ", data in "
             << values.data_dir << "\n";
@@ -75,12 +76,20 @@ void print_next_steps(node& running, const settings& values) {
               << R"(    -d '{"username":"me","password":"a long password")" << code << "}'\n\n"
               << "Then add a model and chat; README.md, \"A first conversation\", shows how.\n";
   }
+  if (options.is_demo)
+    std::cout << "\nThe model \"demo\" needs no key:\n\n  parley chat --server " << url
+              << " --model demo\n\n";
   std::cout << "Stop it with Ctrl-C." << std::endl;
 }
 
-expected<void> init_from_settings(node& running, const settings& values) {
-  if (values.init_admin_username.empty()) return {};
+expected<void> init_from_settings(node& running, const settings& values,
+                                  const serve_options& options) {
   setup_wish wish;
+  if (options.is_demo) {
+    auto& model = wish.models.emplace_back();
+    model.set(&model_config::name, std::string{"demo"});
+    model.set(&model_config::provider, std::string{"demo"});
+  }
   wish.admin_username = values.init_admin_username;
   wish.admin_password = values.init_admin_password;
   wish.admin_email = values.init_admin_email;
@@ -118,9 +127,33 @@ class stop_watch {
   std::thread thread_;
 };
 
+// What runs on the I/O threads answers, and what runs on the scheduler's.
+bool is_alive(node& running) {
+  auto known = ask_and_wait<login_methods>(running.system(), running.admin(), get_methods{}, 2s);
+  return known && running.answers();
+}
+
+/// The signal that ends the server. Until then the watchdog hears of a node that is alive.
+int wait_for_end(const sigset_t& signals, const systemd_link& systemd, node& running) {
+  int signal = 0;
+  auto step = systemd.watchdog_step();
+  if (!step) {
+    ::sigwait(&signals, &signal);
+    return signal;
+  }
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*step);
+  timespec span{.tv_sec = seconds.count(),
+                .tv_nsec = std::chrono::nanoseconds{*step - seconds}.count()};
+  for (;;) {
+    signal = ::sigtimedwait(&signals, nullptr, &span);
+    if (signal > 0) return signal;
+    if (is_alive(running)) systemd.tell("WATCHDOG=1");
+  }
+}
+
 }  // namespace
 
-int serve(const configuration& config) {
+int serve(const configuration& config, const serve_options& options) {
   const auto& values = config.values;
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
@@ -129,13 +162,14 @@ int serve(const configuration& config) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   keep_memory_private();
   raise_descriptor_limit();
+  systemd_link systemd;
   start_log({.level = values.log_level, .format = values.log_format});
   auto running = node::start(values);
   if (!running) {
     stop_log();
     return report(running.error());
   }
-  if (auto made = init_from_settings(**running, values); !made) {
+  if (auto made = init_from_settings(**running, values, options); !made) {
     running->reset();
     stop_log();
     return report(made.error());
@@ -147,12 +181,15 @@ int serve(const configuration& config) {
     log_warning("secrets.foreign", {{"data_dir", values.data_dir},
                                     {"effect", "some API keys of models can't be read"}});
   log_info("node.started", {{"version", PARLEY_VERSION}, {"port", (*running)->port()}});
-  print_next_steps(**running, values);
-  int signal = 0;
-  ::sigwait(&signals, &signal);
+  print_next_steps(**running, values, options);
+  systemd.tell("READY=1\nSTATUS=Serves on port " + std::to_string((*running)->port()));
+  auto signal = wait_for_end(signals, systemd, **running);
   log_info("node.stops", {{"signal", signal}});
+  constexpr auto rest = 20s;  // beyond what replies get to end
+  systemd.tell("STOPPING=1\nSTATUS=Lets running replies end\nEXTEND_TIMEOUT_USEC=" +
+               std::to_string(std::chrono::microseconds{values.drain_s + rest + 5s}.count()));
   {
-    stop_watch watch{signals, values.drain_s + 20s};
+    stop_watch watch{signals, values.drain_s + rest};
     (*running)->stop(values.drain_s, watch.is_urgent());
     running->reset();
   }

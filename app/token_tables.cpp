@@ -10,8 +10,10 @@ std::string token_tables_folder(const settings& values) {
   const auto& named = values.vocabulary_dir;
   if (!named.empty() && named != "none") return named;
   std::error_code fault;
-  auto beside = std::filesystem::read_symlink("/proc/self/exe", fault).parent_path() / "vocabulary";
-  if (std::filesystem::is_directory(beside, fault)) return beside.string();
+  auto beside = std::filesystem::read_symlink("/proc/self/exe", fault).parent_path();
+  for (const auto* place : {"vocabulary", "../share/parley/vocabulary"})
+    if (auto folder = beside / place; std::filesystem::is_directory(folder, fault))
+      return folder.lexically_normal().string();
   return "/usr/share/parley/vocabulary";
 }
 

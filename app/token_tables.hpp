@@ -8,8 +8,8 @@
 
 namespace parley::app {
 
-/// `vocabulary_dir`; if that is empty the folder `vocabulary` beside the binary, else the one of
-/// the system.
+/// `vocabulary_dir`; if that is empty the folder `vocabulary` beside the binary, as a build has it,
+/// else ../share/parley/vocabulary, as an installation has it, else the one of the system.
 std::string token_tables_folder(const settings& values);
 
 /// Both tables, or the sentence that says which one is missing, truncated or of another version.

@@ -3,7 +3,6 @@
 #include "base/api_key.hpp"
 #include "base/crypto.hpp"
 #include "base/log.hpp"
-#include "base/metrics.hpp"
 #include "base/text.hpp"
 #include "http/credential.hpp"
 #include "http/edge.hpp"
@@ -11,6 +10,7 @@
 #include "http/forwarded.hpp"
 #include "http/guard_head.hpp"
 #include "http/loopback.hpp"
+#include "http/request_metrics.hpp"
 #include "http/route_scopes.hpp"
 
 namespace parley::http {
@@ -393,11 +393,11 @@ void edge::fail(exchange& x, const error& cause) {
 
 void edge::log_exchange(const exchange& x, int status) const {
   auto took = std::chrono::steady_clock::now() - x.started;
-  auto pattern = x.request.route == no_route ? std::string_view{"-"}
-                                             : parts_.routes->table().row(x.request.route).pattern;
-  static auto& duration = metrics().histogram(
-      "parley_http_request_seconds", "Time from request to answer.", metric_histogram::seconds);
-  duration.observe(std::chrono::duration_cast<std::chrono::nanoseconds>(took));
+  const auto* row =
+      x.request.route == no_route ? nullptr : &parts_.routes->table().row(x.request.route);
+  auto pattern = row == nullptr ? std::string_view{"-"} : row->pattern;
+  note_request(row, x.request.route, status,
+               std::chrono::duration_cast<std::chrono::nanoseconds>(took));
   if (x.who.user.is_none())
     log_info("http.request", {{"request", x.request_id},
                               {"method", to_string(x.request.head.verb)},

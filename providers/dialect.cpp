@@ -1,6 +1,7 @@
 #include "providers/dialect.hpp"
 
 #include "providers/anthropic.hpp"
+#include "providers/demo.hpp"
 #include "providers/gemini.hpp"
 #include "providers/ollama.hpp"
 #include "providers/openai.hpp"
@@ -13,8 +14,8 @@ namespace {
 /// All dialects, by name.
 const std::vector<const dialect*>& dialects() {
   static const auto all = [] {
-    std::vector<const dialect*> list{&anthropic_dialect(), &gemini_dialect(), &ollama_dialect(),
-                                     &openai_responses_dialect()};
+    std::vector<const dialect*> list{&anthropic_dialect(), &demo_dialect(), &gemini_dialect(),
+                                     &ollama_dialect(), &openai_responses_dialect()};
     for (auto* each : openai_dialects()) list.push_back(each);
     std::sort(list.begin(), list.end(),
               [](auto* left, auto* right) { return left->name() < right->name(); });

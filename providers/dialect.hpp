@@ -117,6 +117,8 @@ class dialect {
  public:
   virtual ~dialect() = default;
   virtual std::string_view name() const = 0;
+  /// The body of its request is the answer: nobody is called.
+  virtual bool is_scripted() const { return false; }
   /// Fails with provider_refused / upstream_auth for a key that cannot stand in a header.
   virtual expected<dialect_request> build(const prompt& asked, const secret_text& key) const = 0;
   virtual std::unique_ptr<reply_parser> make_parser(const parser_wish& wish) const = 0;

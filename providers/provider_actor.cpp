@@ -4,9 +4,11 @@
 
 #include "providers/channel_board.hpp"
 #include "providers/dialect.hpp"
+#include "providers/provider_metrics.hpp"
 #include "providers/refusal.hpp"
 #include "providers/retry.hpp"
 #include "providers/running_call.hpp"
+#include "providers/script_player.hpp"
 
 namespace parley::providers {
 
@@ -39,6 +41,7 @@ struct provider_state : upstream_listener {
   /// On the loop, where the actor was merely constructed by whoever spawned it.
   void open() {
     calls_upstream_ = std::make_unique<upstream>(self_->loop(), self_->services.limits);
+    scripts_ = std::make_unique<script_player>(self_->loop(), self_->services.limits.calls_max);
     self_->set_down_handler([this](caf::down_msg& down) { drop_calls_of(down.source); });
   }
 
@@ -209,7 +212,8 @@ struct provider_state : upstream_listener {
     board_.begin(call.taken().key, now);
     auto request = request_for(call);
     if (!request) return give_up_way(call, request.error());
-    auto at = calls_upstream_->start(std::move(*request), *this);
+    auto at = call.speaks->is_scripted() ? scripts_->start(request->body, *this)
+                                         : calls_upstream_->start(std::move(*request), *this);
     if (!at) return fail(call, std::move(at.error()));
     call.at = *at;
     call_at_.emplace(*at, call.id);
@@ -220,6 +224,7 @@ struct provider_state : upstream_listener {
   void give_up_way(running_call& call, error cause) {
     auto now = self_->loop().now();
     board_.fail(call.taken().key, now, cause);
+    note_failure(call.model().provider, cause);
     auto is_misfit = channel_fault_of(cause) == channel_fault::none;
     if (!call.taken().is_fallback)
       call.own_fault = cause;
@@ -265,6 +270,8 @@ struct provider_state : upstream_listener {
     }
     call.mask = key_mask{key};
     TRY(auto asked, ask_for(call, *model, key));
+    if (call.is_listing() && call.speaks->is_scripted())
+      call.body = std::make_shared<const std::string>(std::move(asked.body));
     upstream_request request{std::move(url),
                              std::move(asked.path),
                              std::move(asked.headers),
@@ -312,6 +319,7 @@ struct provider_state : upstream_listener {
   void note_answer(const running_call& call) {
     auto latency = std::chrono::duration_cast<milliseconds>(self_->loop().now() - call.started_at);
     board_.answer(call.taken().key, latency);
+    note_first_token(call.model().provider, latency);
   }
 
   void tell_others(const channel_changed& told) {
@@ -354,8 +362,18 @@ struct provider_state : upstream_listener {
     if (!call.is_heard) note_answer(call);
     tell(call.sink,
          reply_finished{call.id, end->reason, std::move(end->used), std::move(end->calls)});
-    if (call.at != 0) calls_upstream_->drain(call.at);
+    if (call.at >= script_player::own_ids)
+      scripts_->cancel(call.at);
+    else if (call.at != 0)
+      calls_upstream_->drain(call.at);
     forget(call);
+  }
+
+  void close(upstream_call_id at) {
+    if (at >= script_player::own_ids)
+      scripts_->cancel(at);
+    else
+      calls_upstream_->cancel(at);
   }
 
   /// The answer is no good; what may still come of it is not waited for.
@@ -366,7 +384,7 @@ struct provider_state : upstream_listener {
       send_deltas(call, std::move(held));
     }
     if (call.at != 0) {
-      calls_upstream_->cancel(call.at);
+      close(call.at);
       call_at_.erase(std::exchange(call.at, 0));
     }
     give_up_way(call, std::move(cause));
@@ -398,7 +416,7 @@ struct provider_state : upstream_listener {
 
   void remove(running_call& call) {
     if (call.at != 0) {
-      calls_upstream_->cancel(call.at);
+      close(call.at);
       if (!call.is_heard) board_.leave(call.taken().key);
     }
     forget(call);
@@ -449,6 +467,7 @@ struct provider_state : upstream_listener {
   std::map<caf::actor_addr, size_t> sinks_;  // calls of each
   channel_board board_;
   std::vector<channel_listener_actor> others_;
+  std::unique_ptr<script_player> scripts_;
   std::unique_ptr<upstream> calls_upstream_;  // last: its end closes what the maps name
 };
 

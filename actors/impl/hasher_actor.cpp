@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 
 namespace parley {
 
@@ -137,6 +138,7 @@ struct hasher_state {
       idle_.pop_back();
       std::visit([&](auto& one) { send(worker, one); }, next);
     }
+    waiting_.set(static_cast<int64_t>(queue_.size()));
   }
 
   void send(const hash_worker_actor& worker, job<hash_password>& one) {
@@ -185,6 +187,8 @@ struct hasher_state {
   held_answers answers_;
   size_t running_ = 0;
   std::chrono::duration<double> average_{};
+  metric_gauge& waiting_ =
+      metrics().gauge("parley_hashing_waiting", "Passwords that wait to be hashed.");
 };
 
 hasher_actor::behavior_type run_hasher(hasher_self self,

@@ -4,6 +4,7 @@
 
 #include "actors/impl/user_state.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "base/record_json.hpp"
 
 namespace parley {
@@ -102,7 +103,23 @@ void user_state::on(const tokens_streamed& told) {
   warn_of(limits_of_spend(found->second.by, found->second.model));
 }
 
+namespace {
+
+void note_tokens(const usage_entry& used) {
+  static auto count = [](const char* direction) -> metric_counter& {
+    return metrics().counter("parley_tokens_total", "Tokens sent to models and got from them.",
+                             {{"direction", direction}});
+  };
+  static auto& sent = count("in");
+  static auto& got = count("out");
+  sent.add(static_cast<uint64_t>(std::max<int64_t>(0, used.prompt_tokens)));
+  got.add(static_cast<uint64_t>(std::max<int64_t>(0, used.completion_tokens)));
+}
+
+}  // namespace
+
 void user_state::on(const spend_settled& told) {
+  if (told.used) note_tokens(*told.used);
   auto found = spends_.find(told.reply);
   if (has_book_) {
     move_book();

@@ -1,6 +1,7 @@
 // The first page, health, version and metrics.
 #include "base/metrics.hpp"
 #include "http/edge.hpp"
+#include "http/loopback.hpp"
 #include "http/routes/routes.hpp"
 
 namespace parley::http::routes {
@@ -26,8 +27,11 @@ Is it well? <a href="/readyz">/readyz</a> · What is it? <a href="/api/info">/ap
 </html>
 )";
 
-bool is_loopback(const exchange& x) {
-  return x.address == "::1" || x.address.starts_with("127.");
+// Of a proxy that is not trusted every client has the address: what says that it comes through one
+// is none of this machine's.
+bool is_of_this_machine(const exchange& x) {
+  auto address = peer_address::parse(x.address);
+  return address && check_loopback(x.request.head, *address);
 }
 
 struct health_report {
@@ -78,7 +82,7 @@ expected<void> health(edge& at, exchange& x, const parsed_request&) {
   std::string body;
   json_writer json{body};
   json.begin_object().member("status", report.status);
-  if (is_loopback(x)) {
+  if (is_of_this_machine(x)) {
     const auto& counted = at.counters();
     json.key("parts").begin_object();
     json.key("storage").begin_object().member("status", report.storage.empty() ? "ok" : "degraded");
@@ -117,8 +121,11 @@ expected<void> about(edge& at, exchange& x, const parsed_request&) {
 
 expected<void> show_metrics(edge& at, exchange& x, const parsed_request&) {
   // Names of models and sizes of a company are nobody's business beyond this machine.
-  if (!is_loopback(x)) return make_error(errc::forbidden);
+  if (!is_of_this_machine(x)) return make_error(errc::forbidden);
   if (at.status().refresh_metrics) at.status().refresh_metrics();
+  metrics()
+      .gauge("parley_streams_open", "Streams open, of replies, events and calls.")
+      .set(static_cast<int64_t>(at.status().streams.look().second));
   at.answer_now(x, {200, {}, "text/plain; version=0.0.4; charset=utf-8", metrics().text()});
   return {};
 }

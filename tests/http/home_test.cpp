@@ -33,7 +33,7 @@ TEST_CASE("a node tells everybody that it is well") {
   auto metrics = client.ask({"GET", "/metrics", {}, {}});
   CHECK(metrics.status == 200);
   CHECK(metrics.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
-  CHECK(metrics.body.find("\nparley_http_request_seconds_count ") != std::string::npos);
+  CHECK(metrics.body.find("\nparley_http_request_seconds_count{") != std::string::npos);
   CHECK(metrics.body.find("\nprocess_") != std::string::npos);
 }
 

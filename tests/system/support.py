@@ -182,8 +182,11 @@ class client:
         self.token = token
         self.timeout_s = timeout_s
 
+    def _connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
+
     def _send(self, method, path, body, headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
+        connection = self._connect()
         headers = dict(headers or {})
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -354,6 +357,16 @@ class system_test(unittest.TestCase):
         self.check(admin.patch("/api/settings/system", {"registration": "open"}), 200)
         made = self.add_model(admin, base_url, model, path="/api/models/system")
         return [admin] + [self.register(f"user{n}") for n in range(1, users)], made
+
+    def metrics_with(self, name):
+        """/metrics, once that one is there: some come a moment after what they count."""
+        until = time.monotonic() + ANSWER_S_MAX
+        while time.monotonic() < until:
+            text = self.check(self.server.client().get("/metrics"), 200)
+            if name in text:
+                return text
+            time.sleep(0.01)
+        raise AssertionError(f"/metrics has no {name}")
 
     def add_session(self, caller, model_id):
         return self.check(caller.post("/api/sessions", {"modelId": model_id}), 201)["id"]

@@ -39,7 +39,7 @@ TEST_CASE("what is built in holds together", "[catalogue]") {
   auto known = built_in();
   for (auto name : {"openai", "anthropic", "gemini", "deepseek", "qwen", "moonshot", "zhipu",
                     "siliconflow", "groq", "openrouter", "mistral", "xai", "azure", "ollama",
-                    "vllm", "llama.cpp", "lmstudio", "openai-responses"}) {
+                    "vllm", "llama.cpp", "lmstudio", "openai-responses", "demo"}) {
     INFO(name);
     CHECK(known.find(name));
   }
