@@ -14,6 +14,7 @@
 #include "actors/impl/temporary_store.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "app/blocking_ask.hpp"
+#include "app/exchange_count.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
 #include "app/sealing_state.hpp"
@@ -51,11 +52,6 @@ struct io_thread {
   std::thread thread;
   provider_actor provider;
   edge_actor edge;
-};
-
-struct exchange_count {
-  uint64_t open = 0;
-  size_t silent = 0;  ///< edges that did not answer
 };
 
 template <class Handle>
@@ -376,13 +372,9 @@ expected<void> node::parts::start_edge(io_thread& thread) {
 }
 
 exchange_count node::parts::open_exchanges() {
-  caf::scoped_actor self{*system};
-  exchange_count sum;
-  for (auto& each : io)
-    self->request(each->edge, 1s, count_streams{})
-        .receive([&](const stream_count& count) { sum.open += count.open; },
-                 [&](const error&) { ++sum.silent; });
-  return sum;
+  std::vector<edge_actor> edges;
+  for (auto& each : io) edges.push_back(each->edge);
+  return count_exchanges(*system, edges);
 }
 
 void node::parts::stop_actors() {
