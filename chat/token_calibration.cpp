@@ -18,9 +18,12 @@ constexpr double forgetting = 0.995;  // half of what is known comes from the la
 // A short request is further from the mean of its kind than a long one: texts vary, not tokenizers.
 constexpr double noise_square = 0.0004, noise_tokens = 1000.0;
 constexpr double error_weight_min = 0.1, shortfall_fading = 0.98;
-constexpr double guard_min = 0.02, guard_max = 1.0, guard_unknown = 0.25, guard_new = 0.35;
+constexpr double guard_min = 0.02, guard_max = 1.5, guard_unknown = 0.25, guard_new = 0.35;
 constexpr uint32_t samples_for_residual = 3, samples_for_guard = 6;
 constexpr double deviations = 2.5;
+// Some tokenizers take other scripts byte by byte: until an answer told, so many times more is
+// unknown of such texts than learning begins with.
+constexpr double wide_doubt = 11.0;
 constexpr vector weights_min{0.25, -0.5, -1.5, 0.0}, weights_max{4.0, 4.0, 2.0, 64.0};
 
 vector features_of(const measure_sum& sum) {
@@ -33,6 +36,13 @@ double dot(const vector& left, const vector& right) {
   double sum = 0;
   for (size_t i = 0; i < terms; ++i) sum += left[i] * right[i];
   return sum;
+}
+
+/// What learning begins with of that in a ratio's variance which is due to other scripts.
+double wide_variance(const vector& features) {
+  static const token_calibration prior;
+  constexpr size_t wide = 1;
+  return prior.covariance[wide * terms + wide] * features[wide] * features[wide];
 }
 
 vector spread_of(const token_calibration& known, const vector& features) {
@@ -97,7 +107,12 @@ double guard_of(const token_rule& rule, const measure_sum& sum) {
   const auto& known = rule.calibration;
   auto features = features_of(sum);
   auto predicted = std::max(dot(known.weights, features), 0.05);
-  auto unknown = std::sqrt(std::max(dot(spread_of(known, features), features), 0.0)) / predicted;
+  auto variance = std::max(dot(spread_of(known, features), features), 0.0);
+  if (auto wide = wide_variance(features); wide > 0) {
+    auto share = std::min(variance / wide, 1.0);
+    variance += wide_doubt * share * share * wide;
+  }
+  auto unknown = std::sqrt(variance) / predicted;
   auto residual_square = known.samples < samples_for_residual ? 0.0 : known.error_square;
   auto guard = deviations * std::sqrt(unknown * unknown + residual_square);
   guard = std::max(guard, known.shortfall * 1.2);
