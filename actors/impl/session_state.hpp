@@ -48,6 +48,7 @@ using composed = std::function<void(const error& fault)>;
 
 /// A summary that is being written.
 struct summary_job {
+  uint64_t number = 0;  ///< what was asked for an earlier one is not for this
   provider_actor provider;
   model_config model;
   call_id call = 0;
@@ -257,6 +258,7 @@ class session_state {
   };
   summary_task unsummarised() const;
   bool begin_summary(provider_actor provider, const summary_task& task);
+  bool is_writing(uint64_t number) const { return job_ && job_->number == number; }
   void find_summary_model();
   void read_summary_part();
   void call_summary_model(const message_list& rows);
@@ -316,6 +318,7 @@ class session_state {
   std::vector<message_header> messages_;
   std::optional<session_summary> summary_;
   std::optional<summary_job> job_;
+  uint64_t jobs_ = 0;
   std::optional<title_job> title_job_;
   bool is_title_tried_ = false;
   /// What the last turn counted with; messages without a count in it are counted anew.

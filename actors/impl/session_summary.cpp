@@ -35,9 +35,13 @@ void take_piece(summary_job& job, std::vector<told_message>& told) {
     job.told_bytes = 0;
     return;
   }
-  constexpr size_t bytes_per_token = 3;
-  auto bytes_max = static_cast<size_t>(part_tokens_max(job.model)) * bytes_per_token;
+  // By its own bytes a token; beside images a text may be short.
+  constexpr size_t bytes_min = 600;
   auto& text = told.back().text;
+  auto share = static_cast<double>(part_tokens_max(job.model)) /
+               static_cast<double>(job.tokens[job.next - 1]);
+  auto bytes_max =
+      std::max(static_cast<size_t>(static_cast<double>(text.size()) * share), bytes_min);
   text.erase(0, std::min(job.told_bytes, text.size()));
   if (text.size() <= bytes_max) {
     job.told_bytes = 0;
@@ -167,6 +171,7 @@ session_state::summary_task session_state::unsummarised() const {
 bool session_state::begin_summary(provider_actor provider, const summary_task& task) {
   if (task.covered.empty() || !provider) return false;
   job_.emplace();
+  job_->number = ++jobs_;
   job_->provider = std::move(provider);
   if (summary_ && task.goes_on) job_->made = *summary_;
   job_->base_version = summary_ ? summary_->version : 0;
@@ -184,12 +189,14 @@ void session_state::find_summary_model() {
   find_model wanted{header_.model_id.value_or(model_id{}), model_purpose::summary};
   self_->request(parts_.parent, caf::infinite, wanted)
       .then(
-          [this](const model_config& model) {
-            if (!job_) return;
+          [this, number = job_->number](const model_config& model) {
+            if (!is_writing(number)) return;
             job_->model = model;
             read_summary_part();
           },
-          [this](const error& cause) { end_summary(cause); });
+          [this, number = job_->number](const error& cause) {
+            if (is_writing(number)) end_summary(cause);
+          });
 }
 
 // As many messages as one call's window holds, or a piece of one that is longer; the notes it
@@ -209,12 +216,16 @@ void session_state::read_summary_part() {
     break;
   }
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
-      .then([this](const message_list& rows) { call_summary_model(rows); },
-            [this](const error& cause) { end_summary(cause); });
+      .then(
+          [this, number = job.number](const message_list& rows) {
+            if (is_writing(number)) call_summary_model(rows);
+          },
+          [this, number = job.number](const error& cause) {
+            if (is_writing(number)) end_summary(cause);
+          });
 }
 
 void session_state::call_summary_model(const message_list& rows) {
-  if (!job_) return;
   auto& job = *job_;
   std::vector<told_message> told;
   for (const auto& row : rows.items) {
@@ -266,7 +277,9 @@ void session_state::end_summary_part(call_id call) {
   job.made.model_name = job.model.name;
   // One that its user has written meanwhile is newer than what this one began with.
   if (job.base_version != (summary_ ? summary_->version : 0)) return end_summary(summary_changed());
-  store_summary(job.made, [this](const error& fault) { end_summary(fault); });
+  store_summary(job.made, [this, number = job.number](const error& fault) {
+    if (is_writing(number)) end_summary(fault);
+  });
 }
 
 void session_state::end_summary(const error& fault) {

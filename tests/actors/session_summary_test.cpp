@@ -242,6 +242,33 @@ TEST_CASE("a summary is written on demand", "[session]") {
   }
 }
 
+TEST_CASE("what was asked for a summary given up is not for the next", "[session]") {
+  summary_world w;
+  w.script.model.context_window = 100'000;
+  session_summary kept;
+  kept.session_id = w.script.header.id;
+  kept.text = "- kept notes";
+  kept.covers = w.ids[19];
+  w.script.summary = kept;
+  w.start();
+  w.script.holds_models = true;
+  auto first = w.ask_later(make_summary{w.provider});
+  w.run();
+  REQUIRE(w.ask<done>(drop_summary{}));
+  auto second = w.ask_later(make_summary{w.provider});
+  w.run();
+  REQUIRE(w.script.held_models.size() == 2);
+  w.release_models();
+  REQUIRE(w.script.calls.size() == 1);
+  CHECK(w.request_of(0).find("Fact 0 of 20.") != std::string::npos);
+  w.say("- new notes");
+  w.finish();
+  CHECK_FALSE(w.answer_of<session_summary>(first));
+  auto made = w.answer_of<session_summary>(second);
+  REQUIRE(made);
+  CHECK(made->text == "- new notes");
+}
+
 TEST_CASE("a summary outlives its SESSION actor", "[session]") {
   summary_world w;
   session_summary kept;
