@@ -84,8 +84,11 @@ caf::result<session> session_state::on(const change_session& change) {
     return promise;
   }
   self_->request(parts_.parent, caf::infinite, find_model{*model})
-      .then([this, held, change](const model_config&) { store_change(held, change); },
-            [this, held](const error& cause) { answers_.fail<session>(held, cause); });
+      .then(
+          [this, held, change](const model_config& found) {
+            store_change(held, change, token_rule_of(found.model).vocabulary);
+          },
+          [this, held](const error& cause) { answers_.fail<session>(held, cause); });
   return promise;
 }
 
@@ -103,8 +106,10 @@ expected<session> session_state::changed_by(const change_session& change) const 
   return changed;
 }
 
-void session_state::store_change(uint64_t held, const change_session& change) {
-  write_record([this, held, change] {
+// The next turn shall find the messages counted for the model that was chosen.
+void session_state::store_change(uint64_t held, const change_session& change,
+                                 std::optional<token_vocabulary> vocabulary) {
+  write_record([this, held, change, vocabulary] {
     // Looked at again: another change may have come first.
     auto checked =
         is_absent() ? expected<session>{make_error(errc::not_found)} : changed_by(change);
@@ -113,11 +118,11 @@ void session_state::store_change(uint64_t held, const change_session& change) {
       return next_record_write();
     }
     commit_record(commit{{update_session{*checked}}}, *checked,
-                  [this, held, changed = *checked](const error& cause) {
-                    if (cause)
-                      answers_.fail<session>(held, cause);
-                    else
-                      answers_.deliver<session>(held, changed);
+                  [this, held, changed = *checked, vocabulary](const error& cause) {
+                    if (cause) return answers_.fail<session>(held, cause);
+                    answers_.deliver<session>(held, changed);
+                    if (vocabulary) vocabulary_ = vocabulary;
+                    if (vocabulary) recount();
                   });
   });
 }
@@ -185,7 +190,8 @@ void session_state::measure_row(message& row) const {
   static const token_counter guessing;
   const auto& counter = is_long ? guessing : *parts_.counter;
   row.measure = counter.measure(vocabulary, row.parts);
-  auto counted = std::max(row.measure.cl100k, row.measure.o200k);
+  auto counted =
+      vocabulary == token_vocabulary::cl100k_base ? row.measure.cl100k : row.measure.o200k;
   row.tokens.estimated = row.tokens.estimated || counted < 0;
   if (counted < 0) row.tokens.vocabulary = to_string(token_vocabulary::bytes);
   row.tokens.count = counted < 0 ? row.measure.guessed : counted;

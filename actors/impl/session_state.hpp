@@ -183,7 +183,8 @@ class session_state {
   void commit_record(commit batch, session changed, const std::function<void(const error&)>& then);
   void reload();
   expected<session> changed_by(const change_session& change) const;
-  void store_change(uint64_t held, const change_session& change);
+  void store_change(uint64_t held, const change_session& change,
+                    std::optional<token_vocabulary> vocabulary = {});
   void on_dropped();
   void note_row(const message& row);
   const message* unsaved_row(message_id id) const;

@@ -168,6 +168,21 @@ TEST_CASE("messages are counted anew in the background when the vocabulary chang
   CHECK(w.script.commits.size() == commits + 2);
 }
 
+TEST_CASE("a model that is chosen finds the messages counted", "[session]") {
+  session_world w;
+  w.counter = token_counter{vocabulary_folder};
+  std::vector<message_id> ids;
+  add_turns(w, ids, 10, 50);
+  w.script.model.model = "gpt-4";
+  w.start();
+  auto chosen = R"({"modelId":")" + to_string(w.script.model.id) + "\"}";
+  REQUIRE(w.ask<session>(change_session{session_patch(chosen), 0, {}}));
+  w.run();
+  for (auto id : ids) CHECK(w.script.rows[id].measure.cl100k > 0);
+  w.begin("Hi");
+  CHECK_FALSE(w.script.slices[1][0].start->context.estimated);
+}
+
 TEST_CASE("a long text is counted by COUNTER", "[session]") {
   session_world w;
   w.counter = token_counter{vocabulary_folder};
