@@ -1,6 +1,7 @@
 """The proxies of deploy/ in front of the server: TLS, streams event by event, the client's own
 address. The very files are run, with ports and certificates of the test."""
 
+import contextlib
 import http.client
 import os
 import socket
@@ -16,13 +17,17 @@ CLIENT = "127.0.0.2"  # that its address may differ from the proxy's
 SPACING_S = 0.3
 
 
+def trusting():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class tls_client(support.client):
     def _connect(self):
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection("localhost", self.port, timeout=self.timeout_s,
-                                           context=context, source_address=(CLIENT, 0))
+                                           context=trusting(), source_address=(CLIENT, 0))
 
 
 class front(support.process):
@@ -31,8 +36,10 @@ class front(support.process):
         self.port = port
         until = time.monotonic() + support.READY_S_MAX
         while time.monotonic() < until and self.is_running():
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+            # Caddy listens before it has made its certificate.
+            with contextlib.suppress(OSError):
+                with socket.create_connection(("127.0.0.1", port), 5) as raw, \
+                        trusting().wrap_socket(raw, server_hostname="localhost"):
                     return
             time.sleep(0.02)
         self.stop()
