@@ -103,7 +103,6 @@ TEST_CASE("a message longer than the writer's window is told in pieces, none is 
   summary_world w;
   w.script.summary_model = w.script.model;
   w.script.summary_model->context_window = 2000;
-  w.start();
   std::string text;
   for (int i = 0; i < 2'000; ++i) text += "é" + std::to_string(1000 + i) + " ";
   part one;
@@ -112,6 +111,7 @@ TEST_CASE("a message longer than the writer's window is told in pieces, none is 
   w.script.rows[w.ids[3]].parts = {one};
   for (auto& known : w.script.headers)
     if (known.id == w.ids[3]) known.measure.o200k = 900;
+  w.start();
   w.converse();
   size_t pieces = 0;
   std::string told;

@@ -157,8 +157,8 @@ TEST_CASE("refresh fails without a known token, after its time, when disabled, w
   world.store.fail_read = make_error(errc::unavailable);
   CHECK(refusal(world.ask_user<login_ticket>(refresh_login{"00", {}})) == "unavailable");
   world.store.fail_read = {};
-  world.store.fail_commit = make_error(errc::storage_full);
-  CHECK(refused() == "storage_full");
+  world.store.fail_commit = make_error(errc::timeout);
+  CHECK(refused() == "timeout");
   world.store.fail_commit = {};
   CHECK(refused() == "none");
   world.clock.advance(31 * 24h);
