@@ -21,7 +21,7 @@ ALWAYS = 1 << 40
 def build_library(folder):
     library = Path(folder) / "faults.so"
     if not library.exists():
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl",
+        subprocess.run(["clang-14", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl",
                         "-lpthread"], check=True)
     return library
 
