@@ -32,8 +32,9 @@ function(parley_library folder)
     else()
       parley_precompile(parley_${name})
     endif()
-    # The release reads the messages' templates once for several files instead of once for each.
-    if(PARLEY_UNITY AND arg_TABLES)
+    # The release reads the messages' templates once for several files instead of once for each; not
+    # in providers, where each dialect has its own functions of the same names.
+    if(PARLEY_UNITY AND arg_TABLES AND NOT folder STREQUAL "providers")
       set_target_properties(parley_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
     endif()
     # It makes what the folder's other files leave out; it must not take the headers from elsewhere.
