@@ -15,7 +15,7 @@ from pathlib import Path
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
-PRODUCT_LINES_MAX = 54_000
+PRODUCT_LINES_MAX = 62_000
 
 Fault = namedtuple("Fault", "path line message")
 

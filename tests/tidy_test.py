@@ -141,11 +141,14 @@ class sizes_test(tidy_case):
                           + "};\nenum class e : uint8_t {\n" + "  x,\n" * 100 + "};\n")
 
     def test_product_size(self):
-        for number in range(98):
+        files = tidy.PRODUCT_LINES_MAX // 490
+        for number in range(files):
             self.write(f"base/file{number}.cpp", "int a;\n" * 490)
+        self.assertEqual([], self.faults())
+        self.write("base/last.cpp", "int a;\n" * 490)
         found = self.faults()
         self.assertEqual(1, len(found))
-        self.assertIn("48,020 lines", found[0])
+        self.assertIn(f"{(files + 1) * 490:,} lines", found[0])
 
 
 class words_test(tidy_case):
