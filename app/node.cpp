@@ -98,7 +98,7 @@ struct node::parts {
   uint16_t port = 0;
 
   expected<void> open();
-  expected<void> check_single();
+  expected<void> check_single() const;
   void start_storage();
   void start_accounts();
   session_parts parts_of_session() const;
@@ -150,7 +150,7 @@ expected<void> node::parts::open() {
 
 // Whoever reaches an account without a password has it: that may be this machine only. ADMIN
 // answers once it has made the account, so the first caller finds it.
-expected<void> node::parts::check_single() {
+expected<void> node::parts::check_single() const {
   if (values.mode != operating_mode::single) return {};
   TRY(auto known, ask_and_wait<login_methods>(*system, admin, get_methods{}));
   if (known.needs_password || address.is_loopback()) return {};

@@ -34,10 +34,16 @@ std::string conversation(int number, size_t message_bytes) {
                      R"(","title":"Chat","create_time":1710000000,"mapping":{)";
   for (int i = 0; i < 100; ++i) {
     auto id = std::to_string(i);
-    text += (i == 0 ? "\"" : ",\"") + id + R"(":{"id":")" + id + R"(","parent":)" +
-            (i == 0 ? "null" : "\"" + std::to_string(i - 1) + "\"") +
-            R"(,"message":{"author":{"role":")" + (i % 2 == 0 ? "user" : "assistant") +
-            R"("},"create_time":1710000001,"content":{"content_type":"text","parts":[")";
+    if (i > 0) text += ',';
+    text += '"';
+    text.append(id).append(R"(":{"id":")").append(id).append(R"(","parent":)");
+    if (i == 0)
+      text += "null";
+    else
+      text.append("\"").append(std::to_string(i - 1)).append("\"");
+    text += R"(,"message":{"author":{"role":")";
+    text += i % 2 == 0 ? "user" : "assistant";
+    text += R"("},"create_time":1710000001,"content":{"content_type":"text","parts":[")";
     while (text.size() % message_bytes != 0) text += "arch "[text.size() % 5];
     text += R"("]}}})";
   }

@@ -80,12 +80,7 @@ message_status status_of(const json_value& said, const json_value& about) {
 
 void read_message(import_node& node, const json_value& said) {
   std::string assets;
-  auto role = enum_of<message_role>(text_at(said, "author", "role"));
-  if (!role) {
-    node.left_out = "unknown_role";
-    return;
-  }
-  node.said.role = *role;
+  if (!node.take_role(text_at(said, "author", "role"))) return;
   node.author = text_at(said, "author", "name");
   node.at = read_time(said.find("create_time"));
   if (auto content = said.find("content")) add_content(node, *content, assets);
@@ -94,7 +89,7 @@ void read_message(import_node& node, const json_value& said) {
   add_attachments(node, *about, assets);
   node.is_hidden = flag_at(*about, "is_visually_hidden_from_conversation");
   node.said.status = status_of(said, *about);
-  if (*role == message_role::assistant)
+  if (node.said.role == message_role::assistant)
     if (auto model = about->string_at("model_slug")) node.said.model_name = fit_title(*model);
 }
 

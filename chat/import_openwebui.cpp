@@ -72,15 +72,10 @@ void add_files(import_node& node, const json_value& said) {
 void read_message(import_node& node, const json_value& said) {
   node.parent = text_at(said, "parentId");
   node.at = read_time(said.find("timestamp"));
-  auto role = enum_of<message_role>(said.string_at("role").value_or(""));
-  if (!role) {
-    node.left_out = "unknown_role";
-    return;
-  }
-  node.said.role = *role;
+  if (!node.take_role(said.string_at("role").value_or(""))) return;
   add_content(node, said.string_at("content").value_or(""));
   add_files(node, said);
-  if (*role != message_role::assistant) return;
+  if (node.said.role != message_role::assistant) return;
   auto model = said.string_at("modelName");
   if (!model) model = said.string_at("model");
   if (model) node.said.model_name = fit_title(*model);

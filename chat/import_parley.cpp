@@ -20,12 +20,7 @@ void read_message(import_node& node, const json_value& said) {
   node.id = text_at(said, "id");
   node.parent = text_at(said, "parentId");
   node.at = read_time(said.find("createdAt"));
-  auto role = enum_of<message_role>(said.string_at("role").value_or(""));
-  if (!role) {
-    node.left_out = "unknown_role";
-    return;
-  }
-  node.said.role = *role;
+  if (!node.take_role(said.string_at("role").value_or(""))) return;
   if (auto parts = said.find("parts"))
     for (const auto& shown : parts->items()) add_part(node, shown);
   auto status = enum_of<message_status>(said.string_at("status").value_or("complete"));

@@ -174,6 +174,15 @@ void import_node::note_change(std::string_view reason) {
   if (change.empty()) change = reason;
 }
 
+bool import_node::take_role(std::string_view name) {
+  auto role = enum_of<message_role>(name);
+  if (role)
+    said.role = *role;
+  else
+    left_out = "unknown_role";
+  return role.has_value();
+}
+
 // A text too long for one part goes on in the next: `content` joins them.
 void import_node::add_text(part_type type, std::string_view text) {
   bool is_changed = false;

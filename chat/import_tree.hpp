@@ -25,6 +25,8 @@ struct import_node {
   void add_image(std::string_view url, std::string_view name);
   void add_missing(std::string_view name);
   void note_change(std::string_view reason);
+  /// False, and left out, if it is none of ours.
+  bool take_role(std::string_view name);
 };
 
 /// A conversation of the file.

@@ -36,7 +36,7 @@ class edge : public exchange_sink {
 
   const settings& values() const { return *parts_.values; }
   const wall_clock& clock() const { return *parts_.clock; }
-  node_status& status() { return *parts_.status; }
+  node_status& status() const { return *parts_.status; }
   const reactor_counters& counters() const { return reactor_->counters(); }
   const admin_actor& admin() const { return parts_.admin; }
   const directory_actor& directory() const { return parts_.directory; }
@@ -93,14 +93,14 @@ class edge : public exchange_sink {
   exchange& open_exchange(exchange_ref ref, clean_request&& request);
   void read_client(exchange& x);
   expected<void> check_rate(exchange& x);
-  expected<void> check_caller(exchange& x, const parsed_request& request);
+  expected<void> check_caller(exchange& x, const parsed_request& request) const;
   expected<void> serve(exchange& x, const parsed_request& request);
   void answer_options(exchange& x);
   void add_standing_headers(const exchange& x, answer& what) const;
   void log_exchange(const exchange& x, int status) const;
 
   using user_callback = std::function<void(const user_actor&)>;
-  void with_user(exchange_key key, user_id user, user_callback use);
+  void with_user(exchange_key key, user_id user, const user_callback& use);
   void forget_user(user_id user);
   void note_admitted(const exchange& x);
   template <class R, class M, class Render>

@@ -239,7 +239,7 @@ expected<void> edge::serve(exchange& x, const parsed_request& request) {
   return parts_.routes->handler(x.request.route)(*this, x, request);
 }
 
-expected<void> edge::check_caller(exchange& x, const parsed_request& request) {
+expected<void> edge::check_caller(exchange& x, const parsed_request& request) const {
   const auto& row = parts_.routes->table().row(x.request.route);
   if (row.min_role == caller_role::anyone) return {};
   auto credential = read_credential(request, row);
@@ -438,7 +438,7 @@ caf::result<stream_count> edge::on(const count_streams&) {
   return stream_count{reactor_->counters().exchanges};
 }
 
-void edge::with_user(exchange_key key, user_id user, user_callback use) {
+void edge::with_user(exchange_key key, user_id user, const user_callback& use) {
   if (auto known = users_.find(user); known != users_.end()) return use(known->second);
   self_->request(parts_.directory, caf::infinite, locate{user})
       .then(

@@ -19,12 +19,12 @@ struct worker_state {
   static inline const char* name = "hash_worker";
   explicit worker_state(hash_worker_actor::pointer) {}
 
-  caf::result<hashed_password> on(const hash_password& message) {
+  caf::result<hashed_password> on(const hash_password& message) const {
     TRY(auto hash, hasher->hash(message.password.reveal()));
     return hashed_password{std::move(hash)};
   }
 
-  caf::result<password_verdict> on(const verify_password& message) {
+  caf::result<password_verdict> on(const verify_password& message) const {
     const auto& password = message.password.reveal();
     if (message.hash.empty()) {
       TRY([[maybe_unused]] auto is_right, hasher->verify_for_nobody(password));

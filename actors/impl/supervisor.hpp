@@ -36,10 +36,11 @@ caf::strong_actor_ptr supervise(caf::actor_system& system, supervision rule,
 /// Starts the first child at once, on this thread; later ones on an actor's. `start` may return
 /// nothing when it fails: that counts as an end.
 template <class Handle>
-Handle supervise(caf::actor_system& system, supervision rule, std::function<Handle()> start) {
+Handle supervise(caf::actor_system& system, const supervision& rule,
+                 std::function<Handle()> start) {
   auto types = system.message_types<Handle>();
   auto relay = detail::supervise(
-      system, std::move(rule),
+      system, rule,
       [start = std::move(start)] { return caf::actor_cast<caf::strong_actor_ptr>(start()); },
       std::move(types));
   return caf::actor_cast<Handle>(std::move(relay));

@@ -83,8 +83,7 @@ void user_state::make_folder(uint64_t key, const add_folder& asked) {
   made.id = folder_id::make();
   made.owner_id = id_;
   made.created_at = made.updated_at = now();
-  if (auto placed = check_place(made); !placed)
-    return answers.fail<folder>(key, std::move(placed.error()));
+  if (auto placed = check_place(made); !placed) return answers.fail<folder>(key, placed.error());
   std::vector<change> changes;
   if (auto named = own(asked.key)) {
     auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
@@ -115,13 +114,12 @@ void user_state::store_folder(uint64_t key, const change_folder& asked) {
   auto fail = [&](error cause) { answers.fail<folder>(key, std::move(cause)); };
   const auto* known = find_folder(asked.id);
   if (known == nullptr) return fail(no_folder());
-  if (auto same = check_version(asked.if_version, known->version); !same)
-    return fail(std::move(same.error()));
+  if (auto same = check_version(asked.if_version, known->version); !same) return fail(same.error());
   auto changed = *known;
   asked.patch.apply_to(changed);
   ++changed.version;
   changed.updated_at = now();
-  if (auto placed = check_place(changed); !placed) return fail(std::move(placed.error()));
+  if (auto placed = check_place(changed); !placed) return fail(placed.error());
   store_then<folder>(*this, key, {update_folder{changed}}, [this, changed] {
     put_folder(changed);
     return changed;

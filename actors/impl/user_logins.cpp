@@ -21,7 +21,7 @@ int64_t whole_seconds(std::chrono::milliseconds span) {
   return std::chrono::duration_cast<std::chrono::seconds>(span).count();
 }
 
-/// The disk takes nothing for now. Who is who is known all the same.
+/// The disk takes nothing; who is who is known all the same.
 bool is_disk_trouble(const error& cause) {
   return code_of(cause) == errc::storage_full || code_of(cause) == errc::storage_failed;
 }
@@ -313,7 +313,7 @@ caf::result<user> user_state::on(const set_password& message) {
   return held.second;
 }
 
-void user_state::hash_next(uint64_t key, password_change wanted) {
+void user_state::hash_next(uint64_t key, const password_change& wanted) {
   wrong_passwords_ = 0;
   self->request(parts_->hasher, caf::infinite, hash_password{wanted.next})
       .then([this, key,

@@ -217,7 +217,7 @@ struct user_state {
   /// Forgets them, and ends their streams.
   void forget_logins(const std::function<bool(const login&)>& is_ended);
   caf::result<done> erase_login(login_id id);
-  void hash_next(uint64_t key, password_change wanted);
+  void hash_next(uint64_t key, const password_change& wanted);
   void store_password(uint64_t key, const password_change& wanted, std::string hash);
 
   // user_account.cpp

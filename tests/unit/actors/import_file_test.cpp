@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include "tests/support/zip_of.hpp"
+
 using namespace parley;
 
 namespace {
@@ -47,20 +49,6 @@ std::string fault_of(std::string_view bytes, import_limits limits = {}) {
   auto outcome = import(bytes, sink, limits);
   if (outcome) return "";
   return detail_of(outcome.error()).reason + ": " + sentence_of(outcome.error());
-}
-
-std::string zip_of(const std::vector<std::pair<std::string, std::string>>& entries) {
-  std::string bytes;
-  zip_writer writer{[&](std::string_view more) -> expected<void> {
-    bytes += more;
-    return {};
-  }};
-  for (const auto& [name, text] : entries) {
-    REQUIRE(writer.begin(name, instant{}));
-    REQUIRE(writer.write(text));
-  }
-  REQUIRE(writer.finish());
-  return bytes;
 }
 
 std::string conversation(const std::string& id) {

@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "tests/support/zip_of.hpp"
+
 using namespace parley;
 
 namespace {
@@ -22,20 +24,6 @@ struct file_of {
   int descriptor() const { return ::fileno(file); }
   std::FILE* file;
 };
-
-std::string zip_of(const std::vector<std::pair<std::string, std::string>>& entries) {
-  std::string bytes;
-  zip_writer writer{[&](std::string_view more) -> expected<void> {
-    bytes += more;
-    return {};
-  }};
-  for (const auto& [name, text] : entries) {
-    REQUIRE(writer.begin(name, instant{1'000'000'000'000}));
-    REQUIRE(writer.write(text));
-  }
-  REQUIRE(writer.finish());
-  return bytes;
-}
 
 /// "name=text" of each entry, or the reason of the fault.
 std::string unzip(std::string_view bytes, zip_limits limits = {}) {
