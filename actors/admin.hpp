@@ -172,12 +172,6 @@ struct list_all_usage {
 };
 PARLEY_INSPECT(list_all_usage, query)
 
-/// From app/node at start and after a restart: where users live.
-struct meet_directory {
-  directory_actor directory;
-};
-PARLEY_INSPECT(meet_directory, directory)
-
 /// The ADMIN actor: system settings, system models, making of accounts. One a node, floats, never
 /// sleeps.
 using admin_actor = caf::typed_actor<

@@ -55,4 +55,10 @@ using directory_actor = caf::typed_actor<
     tell<user_idle>,                    // from USER
     tell<awake_check>>;                 // from itself
 
+/// From app/node at start and after a restart: where users live.
+struct meet_directory {
+  directory_actor directory;
+};
+PARLEY_INSPECT(meet_directory, directory)
+
 }  // namespace parley

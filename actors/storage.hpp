@@ -42,6 +42,10 @@ using reader_actor = caf::typed_actor<
     ask<load_calibrations, calibration_list>,  // all of COUNTER's state
     ask<sum_windows, window_sums>,             // what USER counts quotas from
     ask<read_usage, usage_report>,             // summed up for a report
+    ask<read_upload, upload>,                  // one
+    ask<read_job, job>,                        // one
+    ask<page_jobs, page_of<job>>,              // a list
+    ask<load_transfers, transfers_loaded>,     // all of JOBS' state
     ask<search_texts, search_page>>;           // words in titles and messages
 
 }  // namespace parley

@@ -257,6 +257,37 @@ struct usage_report {
 };
 PARLEY_INSPECT(usage_report, range, items)
 
+struct read_upload {
+  user_id owner_id;
+  upload_id id;
+};
+PARLEY_INSPECT(read_upload, owner_id, id)
+
+struct read_job {
+  user_id owner_id;
+  job_id id;
+};
+PARLEY_INSPECT(read_job, owner_id, id)
+
+/// The latest first.
+struct page_jobs {
+  user_id owner_id;
+  page_request page;
+};
+PARLEY_INSPECT(page_jobs, owner_id, page)
+
+/// All of JOBS' state.
+struct load_transfers {};
+PARLEY_INSPECT(load_transfers)
+
+/// Uploads that are there, and exports whose files are.
+struct transfers_loaded {
+  std::vector<job> unfinished;
+  std::vector<upload_id> uploads;
+  std::vector<job_id> files;
+};
+PARLEY_INSPECT(transfers_loaded, unfinished, uploads, files)
+
 struct find_key {
   user_id owner_id;
   std::string route;

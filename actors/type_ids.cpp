@@ -13,6 +13,7 @@
 #include "actors/counter.hpp"
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"
+#include "actors/jobs.hpp"
 
 namespace parley {
 
@@ -327,6 +328,45 @@ void add(caf::actor_system_config& config, const char* name) {
   X(create_session)             \
   X(update_session)             \
   X(erase_session)              \
+  X(upload)                     \
+  X(job)                        \
+  X(job_report)                 \
+  X(job_file)                   \
+  X(create_upload)              \
+  X(update_upload)              \
+  X(erase_upload)               \
+  X(create_job)                 \
+  X(update_job)                 \
+  X(erase_job)                  \
+  X(import_session)             \
+  X(finish_import)              \
+  X(change_transfer)            \
+  X(read_upload)                \
+  X(read_job)                   \
+  X(page_jobs)                  \
+  X(load_transfers)             \
+  X(transfers_loaded)           \
+  X(add_upload)                 \
+  X(get_upload)                 \
+  X(add_piece)                  \
+  X(drop_upload)                \
+  X(start_import)               \
+  X(start_export)               \
+  X(list_jobs)                  \
+  X(get_job)                    \
+  X(drop_job)                   \
+  X(follow_job)                 \
+  X(read_job_file)              \
+  X(file_piece)                 \
+  X(job_progressed)             \
+  X(job_ended)                  \
+  X(jobs_check)                 \
+  X(write_piece)                \
+  X(read_piece)                 \
+  X(erase_file)                 \
+  X(keep_files)                 \
+  X(end_job_streams)            \
+  X(note_imported)              \
   X(create_message)             \
   X(finish_message)             \
   X(remember_key)
@@ -341,6 +381,7 @@ void add_message_types(caf::actor_system_config& config) {
   add<page_of<message>>(config, "page_of<message>");
   add<page_of<invitation>>(config, "page_of<invitation>");
   add<page_of<audit_entry>>(config, "page_of<audit_entry>");
+  add<page_of<job>>(config, "page_of<job>");
 }
 
 }  // namespace parley

@@ -84,7 +84,8 @@ using user_actor = caf::typed_actor<
     tell<tokens_streamed>,                        // from SESSION: so many it has now
     tell<spend_settled>,                          // from SESSION: it is over
     ask<find_model, model_config>,                // from SESSION
-    tell<note_event>,                             // from SESSION
+    tell<note_event>,                             // from SESSION, JOBS
+    tell<note_imported>,                          // from JOBS: it has stored sessions
     tell<session_idle>,                           // from SESSION
     tell<turn_ended>,                             // from SESSION
     tell<session_weighs>,                         // from SESSION

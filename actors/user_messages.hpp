@@ -415,11 +415,31 @@ struct events_joined {
 };
 PARLEY_INSPECT(events_joined, events)
 
+/// USER to JOBS: streams of this login end; a login that is none stands for all of the user's.
+struct end_job_streams {
+  user_id user;
+  login_id login;
+};
+PARLEY_INSPECT(end_job_streams, user, login)
+
+/// What USER needs of JOBS.
+using job_streams_actor = caf::typed_actor<tell<end_job_streams>>;
+
+/// JOBS to USER: an import has stored sessions. Those that are not named were too many to be.
+struct note_imported {
+  std::vector<session> made;
+  int64_t count = 0;
+};
+PARLEY_INSPECT(note_imported, made, count)
+
 struct leave_events {
   event_reader_actor reader;
   uint64_t stream = 0;
 };
 PARLEY_INSPECT(leave_events, reader, stream)
+
+/// Who tells EDGE of changes: USER, and JOBS of a job.
+using event_source_actor = caf::typed_actor<tell<leave_events>>;
 
 /// The tokens of a text, or of messages as a request would have them. `model` is an upstream's id;
 /// without one the model config is asked, without that the caller's default.

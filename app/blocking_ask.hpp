@@ -3,21 +3,9 @@
 
 #include <caf/all.hpp>
 
-#include "base/error.hpp"
+#include "actors/impl/blocking_ask.hpp"
 
 namespace parley::app {
-
-/// errc::timeout after `patience`; an actor that is gone is errc::unavailable.
-template <class R, class Handle, class M>
-expected<R> ask_and_wait(caf::actor_system& system, const Handle& whom, M message,
-                         std::chrono::seconds patience = std::chrono::seconds{60}) {
-  caf::scoped_actor self{system};
-  expected<R> result = make_error(errc::timeout);
-  self->request(whom, patience, std::move(message))
-      .receive([&](R& answer) { result = std::move(answer); },
-               [&](error& cause) { result = std::move(cause); });
-  return result;
-}
 
 /// Ends actors; errc::timeout if some are there 10 s later.
 inline expected<void> end_and_wait(caf::actor_system& system, std::vector<caf::actor> actors) {

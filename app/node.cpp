@@ -13,8 +13,10 @@
 #include "actors/impl/supervisor.hpp"
 #include "actors/impl/temporary_store.hpp"
 #include "actors/impl/user_actor.hpp"
+#include "app/actor_limits.hpp"
 #include "app/blocking_ask.hpp"
 #include "app/exchange_count.hpp"
+#include "app/job_parts.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
 #include "app/sealing_state.hpp"
@@ -93,7 +95,8 @@ struct node::parts {
   counter_actor counting;
   admin_actor admin;
   directory_actor directory;
-  std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN is told
+  jobs_actor jobs;
+  std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN or JOBS is told
   directory_actor known_directory;
   uint16_t port = 0;
 
@@ -101,6 +104,12 @@ struct node::parts {
   expected<void> check_single() const;
   void start_storage();
   void start_accounts();
+  template <class Handle>  // a child that was started anew
+  Handle introduced(Handle child) {
+    std::lock_guard guard{directory_mutex};
+    if (known_directory) caf::anon_send(child, meet_directory{known_directory});
+    return child;
+  }
   session_parts parts_of_session() const;
   std::shared_ptr<const user_parts> make_user_parts();
   expected<void> start_io();
@@ -202,14 +211,7 @@ session_parts node::parts::parts_of_session() const {
   each.clock = &system_wall_clock();
   each.counter = counter.get();
   each.counting = counting;
-  each.limits.replies_max = values.replies_per_session_max;
-  each.limits.messages_max = values.messages_per_session_max;
-  each.limits.readers_max = values.readers_per_session_max;
-  each.limits.askers_max = values.askers_per_session_max;
-  each.limits.replies_kept_max = values.replies_kept_max;
-  each.limits.checkpoint_bytes = static_cast<int64_t>(values.checkpoint_bytes);
-  each.limits.idle_max = values.session_idle_max_s;
-  each.limits.reply_keep = values.reply_keep_s;
+  each.limits = session_limits_of(values);
   return each;
 }
 
@@ -220,6 +222,7 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->hasher = hasher;
   shared->counting = counting;
   shared->system_models = caf::actor_cast<system_models_actor>(admin);
+  if (jobs) shared->jobs = caf::actor_cast<job_streams_actor>(jobs);
   shared->start_call = [this](call_place place) {
     return spawn_call(*system, std::move(place), *counter);
   };
@@ -245,16 +248,7 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->models = tools();
   shared->quotas = quotas;
   shared->signer = signer.get();
-  auto& limits = shared->limits;
-  limits.logins_max = values.logins_per_user_max;
-  limits.models_max = values.models_per_user_max;
-  limits.keys_max = values.api_keys_per_user_max;
-  limits.sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
-  limits.streams_max = static_cast<int>(values.streams_per_user_max);
-  limits.temporary_max = values.temporary_sessions_max;
-  limits.access_token_life = values.access_token_s;
-  limits.refresh_token_life = values.refresh_token_days;
-  limits.idle_max = values.user_idle_max_s;
+  shared->limits = user_limits_of(values);
   return shared;
 }
 
@@ -284,12 +278,15 @@ void node::parts::start_accounts() {
   administration.registration = values.registration;
   administration.is_single = values.mode == operating_mode::single;
   admin = supervise<admin_actor>(*system, {.name = "admin"}, [this, administration] {
-    auto child = spawn_admin(*system, administration);
-    std::lock_guard guard{directory_mutex};
-    if (known_directory) caf::anon_send(child, meet_directory{known_directory});
-    return child;
+    return introduced(spawn_admin(*system, administration));
   });
 
+  // A command must not take up what the server has left.
+  if (options.serves)
+    jobs = supervise<jobs_actor>(*system, {.name = "jobs"}, [this] {
+      auto work = make_jobs_parts(*system, values, *counter, {storage, reader});
+      return introduced(spawn_jobs(*system, std::move(work)));
+    });
   directory_parts finding;
   finding.storage = storage;
   finding.reader = reader;
@@ -308,11 +305,11 @@ void node::parts::start_accounts() {
   directory = supervise<directory_actor>(*system, {.name = "directory"}, [this, finding] {
     return spawn_directory(*system, finding);
   });
-  {
-    std::lock_guard guard{directory_mutex};
-    known_directory = directory;
-  }
+  std::unique_lock guard{directory_mutex};
+  known_directory = directory;
+  guard.unlock();
   caf::anon_send(admin, meet_directory{directory});
+  if (jobs) caf::anon_send(jobs, meet_directory{directory});
 }
 
 expected<void> node::parts::start_io() {
@@ -348,6 +345,7 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.rates = rates.get();
   each.directory = directory;
   each.admin = admin;
+  each.jobs = jobs;
   each.provider = thread.provider;
   each.is_loopback_only = values.mode == operating_mode::single && address.is_loopback();
   // All edges share one port: the first takes it, the others and restarted ones join.
@@ -393,7 +391,8 @@ void node::parts::stop_actors() {
   // USERs end with DIRECTORY, SESSIONs with their USER and store what they have; their commits
   // reach STORAGE before its end because they are sent before.
   std::vector<caf::actor> accounts;
-  for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {}))})
+  for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {})),
+                     plain(std::exchange(jobs, {}))})
     if (each) accounts.push_back(each);
   if (ended) ended = end_and_wait(*system, std::move(accounts));
   // COUNTER, HASHER, READER and STORAGE, each with its keeper, and the threads they run.

@@ -56,6 +56,8 @@ using message_id = basic_id<struct message_tag>;
 using folder_id = basic_id<struct folder_tag>;
 using api_key_id = basic_id<struct api_key_tag>;
 using invitation_id = basic_id<struct invitation_tag>;
+using upload_id = basic_id<struct upload_tag>;
+using job_id = basic_id<struct job_tag>;
 
 }  // namespace parley
 

@@ -30,6 +30,15 @@ std::string event_text(const session_id& session, const message_id& message,
   return text;
 }
 
+std::string event_text(const job& changed) {
+  std::string text;
+  json_writer json{text};
+  json.begin_object().member("jobId", to_string(changed.id)).member("kind", name_of(changed.kind));
+  json.member("status", name_of(changed.status)).member("done", changed.done);
+  json.member("total", changed.total).end_object();
+  return text;
+}
+
 std::string event_text_of_id(const std::string& id) {
   std::string text;
   json_writer json{text};

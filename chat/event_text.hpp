@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "schema/job.hpp"
 #include "schema/message.hpp"
 #include "schema/session.hpp"
 
@@ -14,6 +15,8 @@ std::string event_text(const session& changed);
 std::string event_text(const session_id& session, const message_id& message);
 /// Of reply.started and reply.finished.
 std::string event_text(const session_id& session, const message_id& message, message_status status);
+/// Of job.progress.
+std::string event_text(const job& changed);
 /// Of what is named by its id alone.
 std::string event_text_of_id(const std::string& id);
 

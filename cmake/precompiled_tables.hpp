@@ -9,6 +9,7 @@
 #include "actors/directory.hpp"
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"
+#include "actors/jobs.hpp"
 #include "actors/provider.hpp"
 #include "actors/storage.hpp"
 #include "actors/user.hpp"

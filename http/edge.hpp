@@ -39,6 +39,7 @@ class edge : public exchange_sink {
   node_status& status() const { return *parts_.status; }
   const reactor_counters& counters() const { return reactor_->counters(); }
   const admin_actor& admin() const { return parts_.admin; }
+  const jobs_actor& jobs() const { return parts_.jobs; }
   const directory_actor& directory() const { return parts_.directory; }
 
   void answer_now(exchange& x, answer what);
@@ -57,6 +58,9 @@ class edge : public exchange_sink {
   /// Has USER admit the caller, then asks ADMIN.
   template <class R, class M, class Render>
   void ask_admin(const exchange& x, M message, Render render);
+  /// Has USER admit the caller, then asks JOBS.
+  template <class R, class M, class Render>
+  void ask_jobs(const exchange& x, M message, Render render);
   /// Asks ADMIN first, and USER when ADMIN knows no such object.
   template <class R, class M, class N, class Render>
   void ask_admin_or_user(const exchange& x, M to_admin, N to_user, Render render);
@@ -69,6 +73,10 @@ class edge : public exchange_sink {
   void ask_for_reply(exchange& x, M message);
   /// Live changes, streamed until the client goes.
   void ask_for_events(exchange& x, std::optional<int64_t> after);
+  /// How a job goes on, streamed until it is over or the client goes.
+  void ask_for_job_events(exchange& x, job_id id, std::optional<int64_t> after);
+  /// What an export has made, streamed.
+  void ask_for_file(exchange& x, job_id id);
   /// A chat as a file, streamed.
   void ask_for_transcript(exchange& x, session_id id, transcript_format format);
   /// A call of /v1: the reply is streamed, or answered whole, once USER has let the call in.
@@ -122,11 +130,21 @@ class edge : public exchange_sink {
   int64_t credit_max() const { return static_cast<int64_t>(parts_.values->out_bytes_max / 8); }
 
   // edge_feeds.cpp
-  void open_feed(exchange& x, const events_joined& joined);
+  bool may_open_stream(exchange& x);
+  void open_feed(exchange& x, const events_joined& joined, bool is_of_job);
   void push_feed(exchange& x);
   void end_feed(exchange& x);
   void leave_feed(exchange& x);
-  void on_user_down(const caf::actor_addr& holder);
+  void on_source_down(const caf::actor_addr& holder);
+
+  // edge_files.cpp
+  void open_job_file(exchange& x, const job& made);
+  void push_file(exchange& x);
+  void ask_for_piece(exchange& x);
+  void take_piece(exchange& x, std::string bytes);
+  void end_file(exchange& x);
+  void break_file(exchange& x, const error& cause);
+  void leave_file(exchange& x);
 
   // edge_downloads.cpp
   void open_download(exchange& x, transcript writer, transcript_format format);
@@ -251,6 +269,18 @@ void edge::ask_admin(const exchange& x, M message, Render render) {
       x.key(), x.who.user, admit{x.who},
       [this, key = x.key(), message = std::move(message), render](const done&) {
         if (auto* open = find(key)) ask_actor<R>(*open, parts_.admin, message, render);
+      },
+      2);
+}
+
+template <class R, class M, class Render>
+void edge::ask_jobs(const exchange& x, M message, Render render) {
+  // Shared, so that a piece of a file is not copied.
+  auto held = std::make_shared<M>(std::move(message));
+  request_user<done>(
+      x.key(), x.who.user, admit{x.who},
+      [this, key = x.key(), held, render](const done&) {
+        if (auto* open = find(key)) ask_actor<R>(*open, parts_.jobs, std::move(*held), render);
       },
       2);
 }

@@ -89,7 +89,8 @@ reactor_settings reactor_settings_of(const settings& from) {
   to.out_bytes_max = from.out_bytes_max;
   // One body must fit, whatever the share.
   to.bodies_bytes_max = std::max({from.share_of_thread(from.bodies_bytes_max),
-                                  from.chat_body_bytes_max, from.json_body_bytes_max});
+                                  from.chat_body_bytes_max, from.json_body_bytes_max,
+                                  piece_bytes_max});
   to.requests_per_connection_max = static_cast<uint32_t>(from.requests_per_connection_max);
   to.connections_max = static_cast<uint32_t>(from.share_of_thread(from.connections_max));
   to.strangers_per_address_max =
@@ -123,7 +124,7 @@ void edge::begin(io_loop& loop, edge_parts parts, const listen_address& address,
   self_->set_down_handler([this](caf::down_msg& down) {
     std::erase_if(users_, [&](const auto& entry) { return entry.second.address() == down.source; });
     on_holder_down(down.source);
-    on_user_down(down.source);
+    on_source_down(down.source);
     on_call_down(down.source);
   });
   heart_ = std::make_unique<io_timer>([this] { beat(); });
@@ -378,6 +379,7 @@ void edge::answer_now(exchange& x, answer what) {
 void edge::fail(exchange& x, const error& cause) {
   if (x.feed) return end_feed(x);
   if (x.download) return break_download(x, cause);
+  if (x.file) return break_file(x, cause);
   if (x.call && x.call->has_begun) return break_call(x, cause);
   if (x.stream && x.stream->has_begun) {
     slice last;

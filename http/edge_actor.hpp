@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/edge.hpp"
+#include "actors/jobs.hpp"
 #include "base/io_loop.hpp"
 #include "base/settings.hpp"
 #include "base/signed_token.hpp"
@@ -23,6 +24,7 @@ struct edge_parts {
   rate_limits* rates = nullptr;  ///< the node's, shared by its edges
   directory_actor directory;
   admin_actor admin;
+  jobs_actor jobs;
   provider_actor provider;  ///< that of the same loop
   /// Mode `single` on the loopback: who is on this machine needs no password.
   bool is_loopback_only = false;

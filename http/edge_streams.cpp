@@ -145,6 +145,7 @@ void edge::on(const buffer_drained& drained) {
   // Either may end the exchange: nothing touches it afterwards.
   if (x->feed) return push_feed(*x);
   if (x->download) return push_download(*x);
+  if (x->file) return push_file(*x);
   if (x->call && x->call->has_begun) return push_call(*x);
   if (x->stream && x->stream->has_begun) push(*x);
 }
@@ -177,6 +178,7 @@ void edge::answer_message(exchange& x) {
 void edge::leave(exchange& x) {
   leave_feed(x);
   leave_download(x);
+  leave_file(x);
   leave_call_of(x);
   if (!x.stream) return;
   --streams_;

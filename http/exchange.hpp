@@ -40,9 +40,10 @@ struct open_stream {
   std::chrono::steady_clock::time_point last_write{};
 };
 
-/// Live changes on their way to this client.
+/// Live changes of an account, or of one job until its end, on their way to this client.
 struct live_feed {
-  user_actor holder;
+  event_source_actor holder;
+  bool is_of_job = false;
   std::unique_ptr<stream_board::listing> listed;
   std::string pending;
   bool is_over = false;
@@ -75,6 +76,16 @@ struct open_transcript {
   bool is_asking = false;
 };
 
+/// What an export has made, on its way to this client.
+struct open_file {
+  job_id job;
+  int64_t bytes = 0;
+  int64_t asked = 0;      ///< of them
+  std::string pending{};  ///< a piece, waiting for room
+  size_t written = 0;     ///< of `pending`
+  bool is_asking = false;
+};
+
 /// What a session told before its ticket was here: USER hands some tickets on, and is overtaken.
 struct early_slice {
   caf::actor_addr sender;
@@ -102,6 +113,7 @@ struct exchange {
   std::unique_ptr<live_feed> feed;
   std::unique_ptr<v1_call> call;
   std::unique_ptr<open_transcript> download;
+  std::unique_ptr<open_file> file;
   error_shape shape = error_shape::own;  ///< of its errors
 
   exchange_key key() const { return key_of(ref); }

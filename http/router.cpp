@@ -79,6 +79,26 @@ std::vector<route> make_chat_routes(const row_maker& make) {
   };
 }
 
+std::vector<route> make_transfer_routes(const row_maker& make) {
+  using namespace routes;
+  return {
+      make.write(method::post, "/api/uploads", member, post_upload),
+      read("/api/uploads/{id}", member, get_upload),
+      {{method::put, "/api/uploads/{id}", member, body_mode::buffered, piece_bytes_max,
+        rate_class::upload, "application/octet-stream"},
+       put_piece},
+      erase("/api/uploads/{id}", member, delete_upload),
+      make.write(method::post, "/api/import", member, post_import),
+      {{method::post, "/api/users/me/export", member, body_mode::none, 0, rate_class::write, {}},
+       post_export},
+      read("/api/jobs", member, get_jobs),
+      read("/api/jobs/{id}", member, get_job),
+      erase("/api/jobs/{id}", member, delete_job),
+      read("/api/jobs/{id}/events", member, get_job_events),
+      read("/api/jobs/{id}/file", member, get_job_file),
+  };
+}
+
 std::vector<route> make_v1_routes(const row_maker& make) {
   using namespace routes;
   return {
@@ -165,6 +185,7 @@ std::vector<route> make_routes(const settings& values) {
       make.write(method::patch, "/api/settings/system", admin, patch_system_settings),
   };
   for (auto& row : make_chat_routes(make)) table.push_back(std::move(row));
+  for (auto& row : make_transfer_routes(make)) table.push_back(std::move(row));
   for (auto& row : make_v1_routes(make)) table.push_back(std::move(row));
   for (auto& row : make_admin_routes(make)) table.push_back(std::move(row));
   return table;

@@ -8,6 +8,9 @@ namespace parley::http {
 
 class edge;
 
+/// Of an upload (api.md).
+inline constexpr size_t piece_bytes_max = 8_MiB;
+
 /// Reads the request and answers now (edge::answer) or asks an actor; runs on the edge's thread.
 /// An error it returns is the answer.
 using route_handler = expected<void> (*)(edge& at, exchange& x, const parsed_request& request);

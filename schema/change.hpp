@@ -7,6 +7,7 @@
 #include "schema/api_key.hpp"
 #include "schema/audit.hpp"
 #include "schema/calibration.hpp"
+#include "schema/job.hpp"
 #include "schema/message.hpp"
 #include "schema/session.hpp"
 #include "schema/system.hpp"
@@ -197,10 +198,12 @@ struct remember_key {
   model_id model;
   user_id account;
   folder_id folder{};
+  upload_id upload{};
+  job_id job{};
   instant created_at;
 };
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
-               folder, created_at)
+               folder, upload, job, created_at)
 
 struct create_api_key {
   api_key made;
@@ -232,13 +235,15 @@ struct add_usage {
 };
 PARLEY_INSPECT(add_usage, used)
 
-/// What is set of keys, quotas and usage. One kind of change: a caf::variant holds thirty at most.
+/// What is set of keys, quotas and usage, and learnt of counting. One kind of change: a
+/// caf::variant holds thirty at most.
 struct change_metering {
   std::optional<create_api_key> create_key;
   std::optional<touch_api_key> touch_key;
   std::optional<erase_api_key> erase_key;
   std::optional<put_quotas> quotas;
   std::optional<add_usage> usage;
+  std::optional<put_calibration> calibration;
 
   change_metering() = default;
   explicit change_metering(create_api_key wanted) : create_key(std::move(wanted)) {}
@@ -246,8 +251,9 @@ struct change_metering {
   explicit change_metering(erase_api_key wanted) : erase_key(wanted) {}
   explicit change_metering(put_quotas wanted) : quotas(std::move(wanted)) {}
   explicit change_metering(add_usage wanted) : usage(std::move(wanted)) {}
+  explicit change_metering(put_calibration wanted) : calibration(std::move(wanted)) {}
 };
-PARLEY_INSPECT(change_metering, create_key, touch_key, erase_key, quotas, usage)
+PARLEY_INSPECT(change_metering, create_key, touch_key, erase_key, quotas, usage, calibration)
 
 /// One more entry of the audit log, in the commit of what it tells of.
 struct append_audit {
@@ -265,12 +271,87 @@ struct change_invitation {
 };
 PARLEY_INSPECT(change_invitation, step, entry, at)
 
+/// errc::quota_exceeded, reason `uploads_max`, if its owner has so many already.
+struct create_upload {
+  upload entry;
+  int64_t uploads_max = 0;
+};
+PARLEY_INSPECT(create_upload, entry, uploads_max)
+
+struct update_upload {
+  upload entry;
+};
+PARLEY_INSPECT(update_upload, entry)
+
+/// One that is gone is no fault.
+struct erase_upload {
+  user_id owner_id;
+  upload_id id;
+};
+PARLEY_INSPECT(erase_upload, owner_id, id)
+
+struct create_job {
+  job entry;
+};
+PARLEY_INSPECT(create_job, entry)
+
+struct update_job {
+  job entry;
+};
+PARLEY_INSPECT(update_job, entry)
+
+struct erase_job {
+  user_id owner_id;
+  job_id id;
+};
+PARLEY_INSPECT(erase_job, owner_id, id)
+
+/// Makes a session that has a source. errc::conflict, reason `already_imported`, if its owner has
+/// that conversation; errc::quota_exceeded, reason `sessions_max`. One that is not whole yet is out
+/// of the list until finish_import, and erased once its job no longer runs.
+struct import_session {
+  session header;
+  job_id job;
+  int64_t sessions_max = 0;
+  bool is_whole = true;
+};
+PARLEY_INSPECT(import_session, header, job, sessions_max, is_whole)
+
+struct finish_import {
+  session header;
+};
+PARLEY_INSPECT(finish_import, header)
+
+/// What is set of uploads, jobs and imports. One kind of change, as change_metering.
+struct change_transfer {
+  std::optional<create_upload> make_upload;
+  std::optional<update_upload> grow_upload;
+  std::optional<erase_upload> drop_upload;
+  std::optional<create_job> make_job;
+  std::optional<update_job> put_job;
+  std::optional<erase_job> drop_job;
+  std::optional<import_session> begin_session;
+  std::optional<finish_import> end_session;
+
+  change_transfer() = default;
+  explicit change_transfer(create_upload wanted) : make_upload(std::move(wanted)) {}
+  explicit change_transfer(update_upload wanted) : grow_upload(std::move(wanted)) {}
+  explicit change_transfer(erase_upload wanted) : drop_upload(wanted) {}
+  explicit change_transfer(create_job wanted) : make_job(std::move(wanted)) {}
+  explicit change_transfer(update_job wanted) : put_job(std::move(wanted)) {}
+  explicit change_transfer(erase_job wanted) : drop_job(wanted) {}
+  explicit change_transfer(import_session wanted) : begin_session(std::move(wanted)) {}
+  explicit change_transfer(finish_import wanted) : end_session(std::move(wanted)) {}
+};
+PARLEY_INSPECT(change_transfer, make_upload, grow_upload, drop_upload, make_job, put_job, drop_job,
+               begin_session, end_session)
+
 using change =
     caf::variant<create_user, update_user, erase_user, create_login, rotate_login, erase_logins,
                  put_user_settings, put_system_settings, create_model, update_model, erase_model,
                  create_session, update_session, erase_session, create_message, finish_message,
                  remember_key, mark_message, erase_messages, recount_messages, put_summary,
-                 erase_summary, put_calibration, create_folder, update_folder, erase_folder,
-                 copy_messages, change_metering, append_audit, change_invitation>;
+                 erase_summary, create_folder, update_folder, erase_folder, copy_messages,
+                 change_metering, append_audit, change_invitation, change_transfer>;
 
 }  // namespace parley

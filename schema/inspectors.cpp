@@ -5,6 +5,7 @@
 #define PARLEY_INSPECTOR
 #include "schema/audit.hpp"
 #include "schema/change.hpp"
+#include "schema/job.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
 #include "schema/search.hpp"

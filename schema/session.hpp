@@ -22,6 +22,13 @@ constexpr std::array<std::string_view, 3> names_of(context_strategy) {
 
 constexpr size_t session_tags_max = 32;
 
+/// What a session was imported from: a program, and the conversation's id there.
+struct session_source {
+  std::string kind;
+  std::string id;
+};
+PARLEY_RECORD(session_source, FIELD(kind, "kind"), FIELD(id, "id"))
+
 struct session {
   session_id id;
   int64_t version = 1;
@@ -45,6 +52,7 @@ struct session {
   json_text metadata;
   /// Where the end of the conversation that the last request sent began; none: at its beginning.
   std::optional<message_id> context_begin;
+  std::optional<session_source> source{};  ///< once for each owner
 };
 PARLEY_RECORD(session, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_at, "createdAt"),
               FIELD(updated_at, "updatedAt"), FIELD(owner_id, "ownerId"),
@@ -67,7 +75,7 @@ PARLEY_RECORD(session, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
               FIELD(last_message_at, "lastMessageAt", .uses = out | stored | nullable),
               FIELD(metadata, "metadata", .uses = in_create | in_patch | out | stored,
                     .length_max = 4096),
-              FIELD(context_begin, "contextBegin", .uses = stored))
+              FIELD(context_begin, "contextBegin", .uses = stored), FIELD(source, "source"))
 
 /// What a list of sessions is ordered by.
 enum class session_order : uint8_t { updated_at = 1, created_at, last_message_at };

@@ -114,6 +114,10 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<load_calibrations, calibration_list>(self),
           forward<sum_windows, window_sums>(self),
           forward<read_usage, usage_report>(self),
+          forward<read_upload, upload>(self),
+          forward<read_job, job>(self),
+          forward<page_jobs, page_of<job>>(self),
+          forward<load_transfers, transfers_loaded>(self),
           forward<search_texts, search_page>(self)};
 }
 

@@ -12,9 +12,13 @@ bool is_storage_fault(const error& cause) {
   return code == errc::storage_full || code == errc::storage_failed || code == errc::corrupt_data;
 }
 
-bool erases_a_user(const commit& unit) {
-  return std::any_of(unit.changes.begin(), unit.changes.end(),
-                     [](const change& one) { return caf::holds_alternative<erase_user>(one); });
+// An account that goes, or a job that ends, may leave much.
+bool leaves_rows(const commit& unit) {
+  return std::any_of(unit.changes.begin(), unit.changes.end(), [](const change& one) {
+    if (caf::holds_alternative<erase_user>(one)) return true;
+    const auto* moved = caf::get_if<change_transfer>(&one);
+    return moved != nullptr && moved->put_job && is_over(moved->put_job->entry.status);
+  });
 }
 
 }  // namespace
@@ -111,17 +115,17 @@ void storage_state::flush_now() {
 }
 
 void storage_state::answer_all(std::vector<waiting>& units, const expected<void>& written) {
-  bool has_erased = false;
+  bool has_left = false;
   for (auto& [unit, reply, cause] : units) {
     if (!written && !cause) cause = written.error();
     (cause ? failures_ : commits_)->add();
-    has_erased = has_erased || (!cause && erases_a_user(unit));
+    has_left = has_left || (!cause && leaves_rows(unit));
     if (cause)
       reply.fail(std::move(cause));
     else
       reply.deliver(done{});
   }
-  if (has_erased && !is_stopping_) self_->send(self_, sweep{});
+  if (has_left && !is_stopping_) self_->send(self_, sweep{});
 }
 
 expected<void> storage_state::apply_unit(const commit& unit) {

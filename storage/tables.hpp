@@ -47,6 +47,15 @@ expected<void> apply(connection& db, const add_usage& change);
 expected<void> apply(connection& db, const change_metering& change);
 expected<void> apply(connection& db, const append_audit& change);
 expected<void> apply(connection& db, const change_invitation& change);
+expected<void> apply(connection& db, const create_upload& change);
+expected<void> apply(connection& db, const update_upload& change);
+expected<void> apply(connection& db, const erase_upload& change);
+expected<void> apply(connection& db, const create_job& change);
+expected<void> apply(connection& db, const update_job& change);
+expected<void> apply(connection& db, const erase_job& change);
+expected<void> apply(connection& db, const import_session& change);
+expected<void> apply(connection& db, const finish_import& change);
+expected<void> apply(connection& db, const change_transfer& change);
 expected<void> apply(connection& db, const change& any);
 /// not_found when the reply is over or gone.
 expected<void> apply(connection& db, const checkpoint_reply& added);
@@ -64,8 +73,9 @@ struct sweep_result {
   int64_t rows = 0;
   bool has_more = false;
 };
-/// Removes at most `rows_max` rows nobody can see any more: what erased users left, expired keys,
-/// logins and spent tokens. In a transaction of the caller.
+/// Removes at most `rows_max` rows nobody can see any more: what erased users and imports that have
+/// ended left, expired keys, logins, spent tokens, uploads and jobs. In a transaction of the
+/// caller.
 expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max = 200);
 
 /// Removes at most `rows_max` of the oldest entries of the audit log that are older than the system
@@ -118,5 +128,9 @@ expected<calibration_list> read(const read_context& in, const load_calibrations&
 expected<window_sums> read(const read_context& in, const sum_windows& question);
 expected<usage_report> read(const read_context& in, const read_usage& question);
 expected<search_page> read(const read_context& in, const search_texts& question);
+expected<upload> read(const read_context& in, const read_upload& question);
+expected<job> read(const read_context& in, const read_job& question);
+expected<page_of<job>> read(const read_context& in, const page_jobs& question);
+expected<transfers_loaded> read(const read_context& in, const load_transfers& question);
 
 }  // namespace parley::storage

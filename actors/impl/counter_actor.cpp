@@ -155,7 +155,7 @@ struct counter_state {
       row.error_square = entry.known.error_square;
       row.shortfall = entry.known.shortfall;
       row.updated_at = parts_.clock->now();
-      batch.changes.emplace_back(put_calibration{std::move(row)});
+      batch.changes.emplace_back(change_metering{put_calibration{std::move(row)}});
     }
     return batch;
   }

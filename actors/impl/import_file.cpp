@@ -74,7 +74,10 @@ class conversation_reader {
     auto counts = chat->counts;
     auto is_changed = !counts.changed.empty() || !counts.left_out.empty();
     TRY(auto verdict, sink_.take(std::move(*chat)));
-    if (!verdict.left_out.empty()) return leave_out(verdict.left_out);
+    if (!verdict.left_out.empty()) {
+      if (counts.total() > 0) outcome_.messages.left_out[verdict.left_out] += counts.total();
+      return leave_out(verdict.left_out);
+    }
     outcome_.messages.add(counts);
     if (is_mended)
       ++outcome_.sessions.changed["text_repaired"];

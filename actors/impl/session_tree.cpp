@@ -294,6 +294,7 @@ caf::result<session> session_state::on(const fork_session& wanted) {
   made.version = 1;
   made.created_at = made.updated_at = parts_.clock->now();
   made.pinned = made.archived = false;
+  made.source.reset();
   if (wanted.title) {
     made.title = *wanted.title;
     made.title_source = title_source::user;

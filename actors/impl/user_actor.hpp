@@ -59,6 +59,7 @@ struct user_parts {
   hasher_actor hasher;
   counter_actor counting;
   system_models_actor system_models;
+  job_streams_actor jobs;
   session_factory start_session;
   call_factory start_call;
   temporary_factory start_temporary;

@@ -1,6 +1,7 @@
 // USER: live changes for those who listen (api.md, Live changes).
 #include "actors/impl/user_state.hpp"
 #include "base/record_json.hpp"
+#include "chat/event_text.hpp"
 
 namespace parley {
 
@@ -18,6 +19,13 @@ void user_state::begin_events() {
 
 void user_state::on(const note_event& told) {
   tell_event(told.name, told.data);
+}
+
+// Lists are told anew to whoever has one, where there is too much to be told.
+void user_state::on(const note_imported& told) {
+  session_count_ += told.count;
+  for (const auto& made : told.made) tell_event("session.created", event_text(made));
+  if (std::ssize(told.made) < told.count) tell_event("reset", "{}");
 }
 
 // Nothing is kept for nobody: who comes back from before the first listener reloads.

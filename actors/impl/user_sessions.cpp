@@ -39,6 +39,7 @@ expected<user_state::open_session*> user_state::reach(session_id wanted,
 
 void user_state::tell_sessions(const end_streams& message) {
   end_listeners(message.login);
+  if (parts_->jobs) self->send(parts_->jobs, end_job_streams{id_, message.login});
   for (const auto& call : calls_) self->send(call, message);
   for (auto& [session, entry] : sessions_) {
     ++entry.sent;

@@ -74,6 +74,7 @@ struct user_state {
 
   // user_events.cpp
   void on(const note_event& told);
+  void on(const note_imported& told);
   caf::result<events_joined> on(const join_events& asked);
   void on(const leave_events& leaving);
 

@@ -107,7 +107,7 @@ expected<void> about(edge& at, exchange& x, const parsed_request&) {
   json.member("uptimeSeconds", (at.clock().now().ms - at.status().started_at.ms) / 1000);
   json.key("features").begin_array();
   for (auto feature : {"chat", "resume", "models", "branches", "folders", "events", "keys", "usage",
-                       "quotas", "search", "v1"})
+                       "quotas", "search", "jobs", "import", "v1"})
     json.value(feature);
   json.end_array();
   json.key("limits").begin_object();

@@ -171,4 +171,17 @@ expected<void> patch_settings(edge& at, exchange& x, const parsed_request& reque
 expected<void> get_system_settings(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_system_settings(edge& at, exchange& x, const parsed_request& request);
 
+// transfers.cpp
+expected<void> post_upload(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_upload(edge& at, exchange& x, const parsed_request& request);
+expected<void> put_piece(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_upload(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_import(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_export(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_jobs(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_job(edge& at, exchange& x, const parsed_request& request);
+expected<void> delete_job(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_job_events(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_job_file(edge& at, exchange& x, const parsed_request& request);
+
 }  // namespace parley::http::routes

@@ -176,12 +176,15 @@ CREATE TABLE sessions (
   message_count    INTEGER NOT NULL,
   last_message_at  INTEGER,
   context_begin    BLOB,
+  source           TEXT,
   params           TEXT    NOT NULL,
   metadata         TEXT    NOT NULL,
   system_prompt    TEXT
 ) STRICT;
 
 CREATE INDEX sessions_by_update ON sessions (owner_id, updated_at, id);
+-- A conversation of another program is imported once.
+CREATE UNIQUE INDEX sessions_by_source ON sessions (owner_id, source) WHERE source IS NOT NULL;
 
 -- `seq` is the order of making, whatever the wall clock did; a parent has a lower one than its
 -- children. The parent is checked when a message is made and messages go only with their session,
@@ -263,11 +266,59 @@ CREATE TABLE idempotency_keys (
   model       BLOB,
   account     BLOB,
   folder      BLOB,
+  upload      BLOB,
+  job         BLOB,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (owner_id, route, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+
+-- Files that come in pieces. Their bytes, and those that exports make, stand beside the database.
+CREATE TABLE uploads (
+  id         BLOB    NOT NULL PRIMARY KEY,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  owner_id   BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name       TEXT    NOT NULL,
+  bytes      INTEGER NOT NULL,
+  received   INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX uploads_by_owner ON uploads (owner_id, id);
+CREATE INDEX uploads_by_expiry ON uploads (expires_at);
+
+CREATE TABLE jobs (
+  id          BLOB    NOT NULL PRIMARY KEY,
+  version     INTEGER NOT NULL,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL,
+  owner_id    BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind        TEXT    NOT NULL,
+  status      TEXT    NOT NULL,
+  upload_id   BLOB,
+  done        INTEGER NOT NULL,
+  total       INTEGER NOT NULL,
+  started_at  INTEGER,
+  finished_at INTEGER,
+  expires_at  INTEGER,
+  file        TEXT,
+  report      TEXT,
+  error       TEXT
+) STRICT;
+
+CREATE INDEX jobs_by_owner ON jobs (owner_id, id);
+CREATE INDEX jobs_unfinished ON jobs (id) WHERE status IN ('queued', 'running');
+CREATE INDEX jobs_by_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Sessions that an import has begun to store in several commits. Those of a job that no longer runs
+-- are erased.
+CREATE TABLE unfinished_imports (
+  session_id BLOB NOT NULL PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+  job_id     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Invitations outlive who made them.
 CREATE TABLE invitations (

@@ -36,6 +36,7 @@ expected<void> apply(connection& db, const change_metering& change) {
   if (change.erase_key) TRY_DONE(apply(db, *change.erase_key));
   if (change.quotas) TRY_DONE(apply(db, *change.quotas));
   if (change.usage) TRY_DONE(apply(db, *change.usage));
+  if (change.calibration) TRY_DONE(apply(db, *change.calibration));
   return {};
 }
 

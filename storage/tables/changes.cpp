@@ -66,6 +66,19 @@ expected<void> sweep_users(connection& db, sweep_result& done, int64_t rows_max)
   return {};
 }
 
+// Sessions that an import has not stored whole, once its job does not run any more.
+expected<void> sweep_imports(connection& db, sweep_result& done, int64_t rows_max) {
+  while (done.rows < rows_max) {
+    auto next = db.prepare(
+        "SELECT i.session_id FROM unfinished_imports i WHERE NOT EXISTS"
+        " (SELECT 1 FROM jobs j WHERE j.id=i.job_id AND j.status='running') LIMIT 1");
+    TRY(bool has_row, next.step());
+    if (!has_row) return {};
+    TRY_DONE(erase_session_rows(db, next.id<session_id>(0), done, rows_max));
+  }
+  return {};
+}
+
 }  // namespace
 
 expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max) {
@@ -75,6 +88,7 @@ expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max)
   };
   sweep_result done;
   TRY_DONE(sweep_users(db, done, rows_max));
+  TRY_DONE(sweep_imports(db, done, rows_max));
   for (auto [sql, before] :
        {expiry{"DELETE FROM idempotency_keys WHERE (owner_id,route,key) IN (SELECT"
                " owner_id,route,key FROM idempotency_keys WHERE created_at<? LIMIT ?)",
@@ -85,6 +99,11 @@ expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max)
         expiry{"DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at<?"
                " LIMIT ?)",
                now - invitation_age_max},
+        expiry{"DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE expires_at<?"
+               " LIMIT ?)",
+               now},
+        expiry{"DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE expires_at<? LIMIT ?)",
+               now},
         expiry{"DELETE FROM logins WHERE id IN (SELECT id FROM logins WHERE expires_at<? LIMIT ?)",
                now - std::chrono::hours{24}}}) {
     if (done.rows >= rows_max) break;

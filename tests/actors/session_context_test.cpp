@@ -131,7 +131,7 @@ TEST_CASE("an answer's usage teaches what a closed tokenizer counts", "[session]
   CHECK(after.weights != before.weights);
   // It is kept, and another model of the same upstream begins anew.
   w.advance(5s);
-  auto stored = change_in<put_calibration>(w.script.commits.back()).known;
+  auto stored = change_in<change_metering>(w.script.commits.back()).calibration.value().known;
   CHECK(stored.model == "closed-1");
   CHECK(stored.provider == "openai https://llm.example");
   CHECK(stored.weights == std::vector(after.weights.begin(), after.weights.end()));

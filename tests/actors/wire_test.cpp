@@ -5,6 +5,7 @@
 #include "actors/admin.hpp"
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
+#include "actors/jobs.hpp"
 #include "tests/support/actor_world.hpp"
 #include "tests/support/filled.hpp"
 #include "tests/support/table_rows.hpp"
@@ -67,7 +68,7 @@ size_t check_table() {
 }  // namespace
 
 TEST_CASE("all messages of USER cross the wire") {
-  CHECK(check_table<user_actor>() == 73);
+  CHECK(check_table<user_actor>() == 74);
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
@@ -76,7 +77,7 @@ TEST_CASE("all messages of SESSION cross the wire") {
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
-  CHECK(check_table<reader_actor>() == 20);
+  CHECK(check_table<reader_actor>() == 24);
 }
 
 TEST_CASE("all messages of CALL cross the wire") {
@@ -95,6 +96,11 @@ TEST_CASE("all messages of COUNTER cross the wire") {
 TEST_CASE("all messages of DIRECTORY and ADMIN cross the wire") {
   CHECK(check_table<directory_actor>() == 6);
   CHECK(check_table<admin_actor>() == 26);
+}
+
+TEST_CASE("all messages of JOBS cross the wire") {
+  CHECK(check_table<jobs_actor>() == 17);
+  CHECK(check_table<file_worker_actor>() == 4);
 }
 
 TEST_CASE("each kind of change is among the filled ones") {

@@ -111,6 +111,8 @@ class access_world : public node_world {
   account former_admin(const std::string& change);
   access_claims claims_of(const account& who);
   account late(const account& who);
+  void put_piece(const person& owner, const std::string& upload);
+  std::string make_job(const person& owner);
   std::string make(const std::string& kind, const person& owner);
   std::string value_of(const std::string& kind, const call& how);
   std::string fill(std::string text, const call& how);
@@ -130,6 +132,7 @@ access_world::access_world()
                   {"read-calls-per-min", "1000000"},
                   {"write-calls-per-min", "1000000"},
                   {"logins-per-user-max", "1000"},
+                  {"uploads-per-user-max", "1000"},
                   {"login-fails-free", "100"},
                   {"login-fails-per-address-max", "10000"}}) {
   auto keys = load_or_make_secrets(values().data_dir);
@@ -184,6 +187,25 @@ void access_world::make_cast() {
   second_ = make_person("ADMIN");
 }
 
+void access_world::put_piece(const person& owner, const std::string& upload) {
+  auto answer =
+      node_world::ask({"PUT",
+                       "/api/uploads/" + upload + "?offset=0",
+                       "x",
+                       {authorization(owner), {"Content-Type", "application/octet-stream"}}});
+  if (answer.status != 200) throw std::runtime_error{"no piece: " + answer.body};
+}
+
+/// An export that is done.
+std::string access_world::make_job(const person& owner) {
+  auto job = post(owner, "/api/users/me/export", "");
+  if (job.status != 202) throw std::runtime_error{"no export: " + job.body};
+  event_stream events{
+      port(), {"GET", "/api/jobs/" + job.at("/id") + "/events", {}, {authorization(owner)}}};
+  if (events.next("done").at("/status") != "done") throw std::runtime_error{"the export failed"};
+  return job.at("/id");
+}
+
 /// Something new of this kind; its id.
 std::string access_world::make(const std::string& kind, const person& owner) {
   auto note = secret + owner.username;
@@ -211,6 +233,12 @@ std::string access_world::make(const std::string& kind, const person& owner) {
                  R"(/v1","access":[{"type":"user","id":")" + owner.id + "\"}]}");
     return kind == "name" ? name : model.at("/id");
   }
+  if (kind == "upload" || kind == "loaded") {
+    auto upload = made("/api/uploads", R"({"name":")" + note + R"(","bytes":1})");
+    if (kind == "loaded") put_piece(owner, upload);
+    return upload;
+  }
+  if (kind == "job") return make_job(owner);
   if (kind == "invitation") return post(ada(), "/api/users/invitations", "{}").at("/invitation/id");
   auto session = made("/api/sessions", R"({"title":")" + note + "\"}");
   if (kind == "cut")
@@ -262,6 +290,8 @@ http_answer access_world::ask(const expectation& row, const call& how) {
   if (!how.who->access_token.empty()) request.headers.push_back(authorization(*how.who));
   if (row.path.starts_with("/api/chat/") && row.verb == "POST")
     request.headers.emplace_back("Accept", "application/json");
+  if (row.verb == "PUT" && row.path.starts_with("/api/uploads/"))
+    request.headers.emplace_back("Content-Type", "application/octet-stream");
   event_stream opened{port(), request};
   return opened.head();
 }

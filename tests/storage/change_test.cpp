@@ -31,6 +31,8 @@ TEST_CASE("stored fields and columns are the same") {
   check_columns<message>(db, "messages", {"seq"});
   check_columns<session_summary>(db, "session_summaries");
   check_columns<stored_calibration>(db, "token_calibrations");
+  check_columns<upload>(db, "uploads");
+  check_columns<job>(db, "jobs");
 }
 
 TEST_CASE("accounts: names are unique without regard to case") {
@@ -205,14 +207,14 @@ TEST_CASE("calibrations are kept by upstream and model, the latest first") {
   known.weights = {1.25, 0.5, -0.125, 4};
   known.covariance = std::vector<double>(16, 0.0625);
   known.updated_at = {5};
-  db.put(put_calibration{known});
+  db.put(change_metering{put_calibration{known}});
   known.samples = 2;
   known.updated_at = {7};
-  db.put(put_calibration{known});
+  db.put(change_metering{put_calibration{known}});
   auto other = known;
   other.model = "n";
   other.updated_at = {9};
-  db.put(put_calibration{other});
+  db.put(change_metering{put_calibration{other}});
   auto list = db.get(load_calibrations{10});
   REQUIRE(list.items.size() == 2);
   CHECK(list.items[0].model == "n");

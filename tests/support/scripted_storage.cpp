@@ -90,16 +90,27 @@ struct applier {
   error operator()(const erase_folder& c) {
     return to.folders.erase(c.id) == 1 ? error{} : make_error(errc::not_found);
   }
-  error operator()(const put_calibration& c) {
-    to.calibrations.items.push_back(c.known);
-    return {};
-  }
   error operator()(const change_metering& c) {
     if (c.create_key) to.api_keys[c.create_key->made.id] = c.create_key->made;
     if (c.touch_key) to.api_keys[c.touch_key->id].last_used_at = c.touch_key->last_used_at;
     if (c.quotas) to.quotas = c.quotas->quotas;
     if (c.usage) to.usage.push_back(c.usage->used);
+    if (c.calibration) to.calibrations.items.push_back(c.calibration->known);
     if (c.erase_key && to.api_keys.erase(c.erase_key->id) == 0) return make_error(errc::not_found);
+    return {};
+  }
+  error operator()(const change_transfer& c) {
+    if (c.make_upload) {
+      if (std::ssize(to.uploads) >= c.make_upload->uploads_max)
+        return make_error(errc::quota_exceeded, "uploads_max", "Too many uploads.");
+      to.uploads[c.make_upload->entry.id] = c.make_upload->entry;
+    }
+    if (c.grow_upload) to.uploads[c.grow_upload->entry.id] = c.grow_upload->entry;
+    if (c.drop_upload) to.uploads.erase(c.drop_upload->id);
+    if (c.make_job) to.jobs[c.make_job->entry.id] = c.make_job->entry;
+    if (c.put_job && to.jobs.count(c.put_job->entry.id) == 0) return make_error(errc::not_found);
+    if (c.put_job) to.jobs[c.put_job->entry.id] = c.put_job->entry;
+    if (c.drop_job && to.jobs.erase(c.drop_job->id) == 0) return make_error(errc::not_found);
     return {};
   }
   error operator()(const create_session& c) {
@@ -286,6 +297,37 @@ struct reader_state {
     return sums;
   }
   caf::result<usage_report> on(const read_usage& asked) { return usage_report{asked.range, {}}; }
+
+  template <class Entry, class Id>
+  caf::result<Entry> read_own(const std::map<Id, Entry>& table, const user_id& owner, Id id) {
+    if (script->fail_read) return script->fail_read;
+    auto found = table.find(id);
+    if (found == table.end() || found->second.owner_id != owner)
+      return make_error(errc::not_found);
+    return found->second;
+  }
+  caf::result<upload> on(const read_upload& asked) {
+    return read_own(tables().uploads, asked.owner_id, asked.id);
+  }
+  caf::result<job> on(const read_job& asked) {
+    return read_own(tables().jobs, asked.owner_id, asked.id);
+  }
+  caf::result<page_of<job>> on(const page_jobs& asked) {
+    page_of<job> page;
+    for (const auto& [id, entry] : tables().jobs)
+      if (entry.owner_id == asked.owner_id) page.items.insert(page.items.begin(), entry);
+    return page;
+  }
+  caf::result<transfers_loaded> on(const load_transfers&) {
+    if (script->fail_read) return script->fail_read;
+    transfers_loaded loaded;
+    for (const auto& [id, entry] : tables().uploads) loaded.uploads.push_back(id);
+    for (const auto& [id, entry] : tables().jobs) {
+      if (!is_over(entry.status)) loaded.unfinished.push_back(entry);
+      if (entry.file) loaded.files.push_back(id);
+    }
+    return loaded;
+  }
 
   bool is_owned(const message& entry, user_id owner) {
     auto found = tables().sessions.find(entry.session_id);

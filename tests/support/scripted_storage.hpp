@@ -26,6 +26,8 @@ struct memory_tables {
   std::vector<usage_entry> usage;
   std::map<invitation_id, invitation> invitations;
   std::vector<audit_entry> audit;
+  std::map<upload_id, upload> uploads;
+  std::map<job_id, job> jobs;
 
   error apply(const change& wanted, instant now);
   user* find_name(std::string_view username);

@@ -233,7 +233,6 @@ struct namer {
   std::string operator()(const put_summary&) { return "put_summary"; }
   std::string operator()(const erase_summary&) { return "erase_summary"; }
   std::string operator()(const copy_messages&) { return "copy_messages"; }
-  std::string operator()(const put_calibration&) { return "put_calibration"; }
   std::string operator()(const change_metering&) { return "change_metering"; }
   template <class Other>
   std::string operator()(const Other&) {

@@ -5,6 +5,7 @@
 #include "chat/reply_event.hpp"
 #include "schema/api_key.hpp"
 #include "schema/audit.hpp"
+#include "schema/job.hpp"
 #include "schema/requests.hpp"
 #include "schema/search.hpp"
 #include "schema/system.hpp"
@@ -49,6 +50,11 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, offered_tool>) return "OfferedTool";
   if constexpr (std::is_same_v<T, tool_function>) return "ToolFunction";
   if constexpr (std::is_same_v<T, key_budget>) return as == use::out ? "KeyBudget" : "NewKeyBudget";
+  if constexpr (std::is_same_v<T, session_source>) return "SessionSource";
+  if constexpr (std::is_same_v<T, reason_count>) return "ReasonCount";
+  if constexpr (std::is_same_v<T, job_counts>) return "JobCounts";
+  if constexpr (std::is_same_v<T, job_report>) return "JobReport";
+  if constexpr (std::is_same_v<T, job_file>) return "JobFile";
   if constexpr (std::is_same_v<T, quota_rule>) return as == use::out ? "Quota" : "NewQuota";
   return "?";
 }
@@ -278,6 +284,18 @@ void compare_records(record_check& check) {
   check.compare<quota_settings>("NewQuotas", use::in_create);
   check.compare<quota_state>("QuotaState", use::out);
   check.compare<usage_sum>("UsageSum", use::out);
+  check.compare<session_source>("SessionSource", use::out);
+}
+
+void compare_transfers(record_check& check) {
+  check.compare<upload>("Upload", use::out);
+  check.compare<upload>("NewUpload", use::in_create);
+  check.compare<job>("Job", use::out);
+  check.compare<job_report>("JobReport", use::out);
+  check.compare<job_counts>("JobCounts", use::out);
+  check.compare<reason_count>("ReasonCount", use::out);
+  check.compare<job_file>("JobFile", use::out);
+  check.compare<import_body>("ImportRequest", use::in_create);
 }
 
 void compare_bodies(record_check& check) {
@@ -307,6 +325,7 @@ TEST_CASE("the contract's schemas are the records' fields") {
   record_check check;
   compare_records(check);
   compare_bodies(check);
+  compare_transfers(check);
 
   // Written member by member: no record stands behind them.
   name_set others{"ErrorAnswer",
@@ -331,6 +350,9 @@ TEST_CASE("the contract's schemas are the records' fields") {
                   "TurnPreview",
                   "TokenCount",
                   "FolderList",
+                  "JobPage",
+                  "JobStream",
+                  "JobChanged",
                   "ChangeStream",
                   "SessionChanged",
                   "RecordChanged",

@@ -1,0 +1,32 @@
+#include "app/actor_limits.hpp"
+
+namespace parley::app {
+
+user_limits user_limits_of(const settings& values) {
+  user_limits limits;
+  limits.logins_max = values.logins_per_user_max;
+  limits.models_max = values.models_per_user_max;
+  limits.keys_max = values.api_keys_per_user_max;
+  limits.sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
+  limits.streams_max = static_cast<int>(values.streams_per_user_max);
+  limits.temporary_max = values.temporary_sessions_max;
+  limits.access_token_life = values.access_token_s;
+  limits.refresh_token_life = values.refresh_token_days;
+  limits.idle_max = values.user_idle_max_s;
+  return limits;
+}
+
+session_limits session_limits_of(const settings& values) {
+  session_limits limits;
+  limits.replies_max = values.replies_per_session_max;
+  limits.messages_max = values.messages_per_session_max;
+  limits.readers_max = values.readers_per_session_max;
+  limits.askers_max = values.askers_per_session_max;
+  limits.replies_kept_max = values.replies_kept_max;
+  limits.checkpoint_bytes = static_cast<int64_t>(values.checkpoint_bytes);
+  limits.idle_max = values.session_idle_max_s;
+  limits.reply_keep = values.reply_keep_s;
+  return limits;
+}
+
+}  // namespace parley::app

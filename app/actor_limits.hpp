@@ -1,0 +1,13 @@
+/// What one user and one session may have, from the settings.
+#pragma once
+
+#include "actors/impl/session_actor.hpp"
+#include "actors/impl/user_actor.hpp"
+#include "base/settings.hpp"
+
+namespace parley::app {
+
+user_limits user_limits_of(const settings& values);
+session_limits session_limits_of(const settings& values);
+
+}  // namespace parley::app

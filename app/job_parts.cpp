@@ -1,0 +1,34 @@
+#include "app/job_parts.hpp"
+
+#include "actors/impl/file_worker.hpp"
+#include "actors/impl/job_worker.hpp"
+
+namespace parley::app {
+
+jobs_parts make_jobs_parts(caf::actor_system& system, const settings& values,
+                           const token_counter& counter, const database_handles& database) {
+  auto tools = std::make_shared<job_tools>();
+  tools->storage = database.storage;
+  tools->reader = database.reader;
+  tools->directory = std::filesystem::path{values.data_dir} / "transfers";
+  tools->counter = &counter;
+  tools->limits.zip.decoded_bytes_max = static_cast<int64_t>(values.import_bytes_max);
+  tools->sessions_max = static_cast<int64_t>(values.sessions_per_user_max);
+  tools->messages_max = values.messages_per_session_max;
+  jobs_parts made;
+  made.storage = database.storage;
+  made.reader = database.reader;
+  made.start_files = [&system, directory = tools->directory] {
+    return spawn_file_worker(system, directory);
+  };
+  made.start_job = [&system, tools](job_order order) {
+    return spawn_job_worker(system, std::move(order), tools);
+  };
+  made.limits.uploads_max = static_cast<int64_t>(values.uploads_per_user_max);
+  made.limits.upload_bytes_max = static_cast<int64_t>(values.upload_bytes_max);
+  made.limits.running_max = values.jobs_running_max;
+  made.limits.waiting_max = values.jobs_waiting_max;
+  return made;
+}
+
+}  // namespace parley::app
