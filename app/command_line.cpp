@@ -7,6 +7,7 @@
 #include "app/chat_command.hpp"
 #include "app/commands.hpp"
 #include "app/commands_remote.hpp"
+#include "app/commands_transfer.hpp"
 #include "app/doctor.hpp"
 #include "app/moving_in.hpp"
 #include "base/json.hpp"
@@ -99,6 +100,7 @@ class command_line {
   void add_keys();
   void add_models();
   void add_sessions();
+  void add_transfers();
   void add_about();
 
   CLI::App root_{"Parley, a chat server for several users and many models"};
@@ -123,6 +125,8 @@ class command_line {
   named_options named_;
   model_add_options model_add_;
   session_export_options export_;
+  import_options import_;
+  export_options export_all_;
   std::string shell_;
   bool is_json_ = false;
 };
@@ -365,6 +369,21 @@ void command_line::add_sessions() {
   save.add_option("--output", export_.file, "Where to; else it is printed")->type_name("FILE");
 }
 
+void command_line::add_transfers() {
+  auto& take = remote(root_, "import", "Take chats of Parley, ChatGPT, Open WebUI or LibreChat",
+                      [this] { return import_file(import_); });
+  add_server(take, import_.remote);
+  take.add_option("FILE", import_.file, "What the other program exported, JSON or zip")->required();
+  add_json(take, import_.is_json);
+  auto& give = remote(root_, "export", "Everything that is yours, as one zip",
+                      [this] { return export_all(export_all_); });
+  add_server(give, export_all_.remote);
+  give.add_option("--out", export_all_.file,
+                  "Where to; - for stdout; else the server's name for it")
+      ->type_name("FILE");
+  add_json(give, export_all_.is_json);
+}
+
 void command_line::add_about() {
   auto& version = remote(root_, "version", "Print the version", [this] {
     std::string text;
@@ -403,6 +422,7 @@ command_line::command_line() {
   add_keys();
   add_models();
   add_sessions();
+  add_transfers();
   add_about();
 }
 
