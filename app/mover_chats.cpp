@@ -1,6 +1,5 @@
 // Chats of another installation, and the order in which everything is moved.
 #include "app/mover.hpp"
-#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "chat/import_tree.hpp"
 #include "chat/session_tags.hpp"
@@ -38,19 +37,6 @@ std::string exported(const storage::openwebui_chat& theirs, const std::string& c
   if (!theirs.meta.empty()) json.key("meta").raw(theirs.meta);
   json.key("chat").raw(conversation).end_object();
   return text;
-}
-
-/// Made of whose it is and of its id there, as a UUIDv7 of its time: the same in each run.
-session_id id_of_moved(const user_id& owner, const storage::openwebui_chat& theirs) {
-  auto digest = sha256("openwebui " + to_string(owner) + " " + theirs.id);
-  session_id made;
-  auto ms = static_cast<uint64_t>(std::max<int64_t>(theirs.created_at, 0)) * 1000;
-  for (size_t i = 0; i < made.bytes.size(); ++i)
-    made.bytes[i] = static_cast<std::decay_t<decltype(made.bytes[i])>>(
-        i < 6 ? ms >> (40 - 8 * i) & 0xff : static_cast<unsigned char>(digest[i]));
-  made.bytes[6] = (made.bytes[6] & 0x0f) | 0x70;
-  made.bytes[8] = (made.bytes[8] & 0x3f) | 0x80;
-  return made;
 }
 
 }  // namespace
@@ -110,14 +96,13 @@ expected<void> mover::move_chat(const storage::openwebui_chat& theirs) {
   if (owner == users_.end()) return leave_out("owner_missing");
   session header;
   header.owner_id = owner->second;
-  header.id = id_of_moved(header.owner_id, theirs);
+  header.source = session_source{std::string{name_of(import_source::openwebui)}, theirs.id};
   TRY(auto was_moved, is_there(header));
   if (was_moved) return leave_out("already_there");
   TRY(auto chat, read_chat(theirs));
   if (!chat) return {};
   chat->header.owner_id = header.owner_id;
-  chat->header.id = header.id;
-  for (auto& said : chat->messages) said.session_id = header.id;
+  chat->header.source = header.source;
   if (auto place = folders_.find(theirs.folder_id); place != folders_.end())
     chat->header.folder_id = place->second;
   TRY_DONE(take_tags(theirs, chat->header));
@@ -186,8 +171,9 @@ expected<void> mover::take_tags(const storage::openwebui_chat& theirs, session& 
 
 expected<bool> mover::is_there(const session& header) const {
   if (parts_.to == nullptr) return false;
-  auto known = parts_.to->prepare("SELECT id FROM sessions WHERE id=?");
-  known.bind(header.id);
+  auto known = parts_.to->prepare("SELECT id FROM sessions WHERE owner_id=? AND source=?");
+  known.bind(header.owner_id);
+  storage::detail::bind_value(known, header.source);
   TRY(auto id, found<session_id>(std::move(known)));
   return id.has_value();
 }

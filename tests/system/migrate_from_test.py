@@ -140,6 +140,7 @@ class MigrateFromTest(system_test):
         chat = listed[0]
         self.assertTrue(chat["pinned"])
         self.assertEqual(chat["tags"], ["Steel and Iron", "new"])
+        self.assertEqual(chat["source"], {"kind": "openwebui", "id": "c1"})
         self.assertEqual(chat["createdAt"], "2024-03-09T16:00:00.000Z")
         archived = self.check(ada.get("/api/sessions?archived=true"), 200)["items"]
         self.assertEqual([each["title"] for each in archived], ["Old"])
