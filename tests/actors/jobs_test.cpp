@@ -68,9 +68,9 @@ class jobs_world : public account_world {
     bob = add_user("bob");
   }
   ~jobs_world() {
-    for (const auto& worker : workers) stop(worker);
-    stop(jobs());
+    stop(jobs());  // first, or it puts a new worker in the place of each that ends
     jobs_ = nullptr;
+    for (const auto& worker : workers) stop(worker);
     if (listener_) stop(listener_);
   }
 

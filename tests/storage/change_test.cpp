@@ -83,7 +83,8 @@ TEST_CASE("an erased account is absent for every question and its name is free")
   db.put(create_model{make_model(ada.id, "mine")});
   db.put(put_user_settings{ada.id, {}});
   db.put(create_login{{login_id::make(), ada.id, {}, {}, {}, "::1", "ua", "h"}});
-  db.put(remember_key{ada.id, "/r", "k", "sha", chat.id, hello.id, {}, {}, {}, start_of_test});
+  db.put(
+      remember_key{ada.id, "/r", "k", "sha", chat.id, hello.id, {}, {}, {}, {}, {}, start_of_test});
   db.put(erase_user{ada.id});
   CHECK(db.count("logins") + db.count("model_configs") + db.count("user_settings") +
             db.count("idempotency_keys") ==
@@ -204,8 +205,8 @@ TEST_CASE("calibrations are kept by upstream and model, the latest first") {
   stored_calibration known;
   known.provider = "openai https://a.example";
   known.model = "m";
-  known.weights = {1.25, 0.5, -0.125, 4};
-  known.covariance = std::vector<double>(16, 0.0625);
+  known.weights = {1.25, 0.5, -0.125, 4, 0.25};
+  known.covariance = std::vector<double>(25, 0.0625);
   known.updated_at = {5};
   db.put(change_metering{put_calibration{known}});
   known.samples = 2;
@@ -237,7 +238,7 @@ TEST_CASE("a sweep drops keys, logins and spent tokens that are too old") {
   db.put(create_login{old});
   db.put(create_login{kept});
   db.put(rotate_login{kept, "spent"});
-  db.put(remember_key{ada.id, "/r", "k", "sha", {}, {}, {}, {}, {}, start_of_test});
+  db.put(remember_key{ada.id, "/r", "k", "sha", {}, {}, {}, {}, {}, {}, {}, start_of_test});
   auto sweep_at = [&](instant now) {
     auto writing = stored::must(transaction::begin(db.writer(), transaction::kind::write));
     auto swept = stored::must(sweep_rows(db.writer(), now));
@@ -416,9 +417,18 @@ TEST_CASE("an idempotency key is remembered once, for a day") {
   stored db;
   auto ada = db.add_user("ada");
   auto eve = db.add_user("eve");
-  remember_key made{
-      ada.id,           "POST /x",       "k1", "sha",        session_id::make(), message_id::make(),
-      model_id::make(), user_id::make(), {},   start_of_test};
+  remember_key made{ada.id,
+                    "POST /x",
+                    "k1",
+                    "sha",
+                    session_id::make(),
+                    message_id::make(),
+                    model_id::make(),
+                    user_id::make(),
+                    {},
+                    {},
+                    {},
+                    start_of_test};
   db.put(made);
   CHECK(is_fault(db.store(made), errc::conflict, "key_known"));
   auto known = db.get(find_key{ada.id, "POST /x", "k1"}).made;
