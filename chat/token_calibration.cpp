@@ -1,6 +1,6 @@
 // Recursive least squares on the ratio of a prompt's tokens to its o200k count x:
-// y/x = w0 + w1 wide/x + w2 symbols/x + w3 messages/x. Divided by x, a long and a short
-// conversation weigh the same and a residual is a share.
+// y/x = w0 + w1 wide/x + w2 symbols/x + w3 messages/x + w4 (cl100k - x)/x. Divided by x, a long
+// and a short conversation weigh the same and a residual is a share.
 #include <algorithm>
 #include <cmath>
 
@@ -24,12 +24,17 @@ constexpr double deviations = 2.5;
 // Some tokenizers take other scripts byte by byte: until an answer told, so many times more is
 // unknown of such texts than learning begins with.
 constexpr double wide_doubt = 11.0;
-constexpr vector weights_min{0.25, -0.5, -1.5, 0.0}, weights_max{4.0, 4.0, 2.0, 64.0};
+constexpr vector weights_min{0.25, -0.5, -1.5, 0.0, -1.0}, weights_max{4.0, 4.0, 2.0, 64.0, 3.0};
 
 vector features_of(const measure_sum& sum) {
   auto tokens = static_cast<double>(std::max<int64_t>(sum.o200k, 1));
   return {1.0, static_cast<double>(sum.wide) / tokens, static_cast<double>(sum.symbols) / tokens,
-          static_cast<double>(sum.messages) / tokens};
+          static_cast<double>(sum.messages) / tokens,
+          static_cast<double>(sum.cl100k - sum.o200k) / tokens};
+}
+
+bool is_guessed(const measure_sum& sum) {
+  return sum.guessed_cl100k > 0 || sum.guessed_o200k > 0;
 }
 
 double dot(const vector& left, const vector& right) {
@@ -71,8 +76,7 @@ void bound_covariance(token_calibration& known) {
 }  // namespace
 
 token_calibration learned(token_calibration known, const measure_sum& sent, int64_t prompt_tokens) {
-  if (sent.o200k <= 0 || sent.messages <= 0 || sent.images > 0 || sent.guessed_o200k > 0)
-    return known;
+  if (sent.o200k <= 0 || sent.messages <= 0 || sent.images > 0 || is_guessed(sent)) return known;
   auto features = features_of(sent);
   auto content = static_cast<double>(sent.o200k);
   auto ratio = static_cast<double>(prompt_tokens) / content;
@@ -117,7 +121,7 @@ double guard_of(const token_rule& rule, const measure_sum& sum) {
   auto guard = deviations * std::sqrt(unknown * unknown + residual_square);
   guard = std::max(guard, known.shortfall * 1.2);
   if (known.samples < samples_for_guard) guard = std::max(guard, guard_new);
-  if (sum.guessed_o200k > 0) guard = std::max(guard, guard_unknown);
+  if (is_guessed(sum)) guard = std::max(guard, guard_unknown);
   return std::clamp(guard, guard_min, guard_max);
 }
 

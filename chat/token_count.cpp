@@ -134,6 +134,11 @@ content_measure token_counter::measure(token_vocabulary vocabulary, std::string_
   measure.symbols = bounded(kinds.symbols);
   auto counted = count_content(vocabulary, text);
   set_count(measure, counted.vocabulary, static_cast<int64_t>(counted.tokens));
+  // In the other vocabulary as well: estimates stand on both, and another model needs no recount.
+  auto other = vocabulary == token_vocabulary::cl100k_base ? token_vocabulary::o200k_base
+                                                           : token_vocabulary::cl100k_base;
+  if (auto exact = engine(other))
+    set_count(measure, other, static_cast<int64_t>(exact->count(text)));
   return measure;
 }
 

@@ -76,7 +76,8 @@ double image_tokens(const image_rule& rule, const measure_sum& sum) {
 double estimated_content(const token_calibration& known, const measure_sum& sum) {
   return known.weights[0] * static_cast<double>(sum.o200k) +
          known.weights[1] * static_cast<double>(sum.wide) +
-         known.weights[2] * static_cast<double>(sum.symbols);
+         known.weights[2] * static_cast<double>(sum.symbols) +
+         known.weights[4] * static_cast<double>(sum.cl100k - sum.o200k);
 }
 
 }  // namespace

@@ -55,13 +55,18 @@ bool is_counted(const content_measure& measure, token_vocabulary vocabulary);
 
 /// What the usage of earlier answers taught about one (provider, model): a prompt's tokens are
 /// about weights[0] x o200k tokens + weights[1] x wide characters + weights[2] x symbols +
-/// weights[3] x messages. A plain value to be stored as it is.
+/// weights[3] x messages + weights[4] x (cl100k - o200k tokens). A plain value to be stored as it
+/// is.
 struct token_calibration {
-  static constexpr size_t terms = 4;
-  std::array<double, terms> weights{1.12, 0.12, 0.0, 4.0};
-  /// Covariance of the weights, row by row.
-  std::array<double, terms * terms> covariance{0.0225, 0, 0,    0, 0, 0.04, 0, 0,
-                                               0,      0, 0.04, 0, 0, 0,    0, 16.0};
+  static constexpr size_t terms = 5, entries = terms * terms;
+  std::array<double, terms> weights{1.12, 0.12, 0.0, 4.0, 0.0};
+  /// Covariance of the weights, row by row; at first each stands alone.
+  std::array<double, entries> covariance = [] {
+    constexpr std::array<double, terms> variances{0.0225, 0.04, 0.04, 16.0, 0.36};
+    std::array<double, entries> diagonal{};
+    for (size_t i = 0; i < terms; ++i) diagonal[i * terms + i] = variances[i];
+    return diagonal;
+  }();
   /// Fading mean square of the relative error each answer found before it was learned from.
   double error_square = 0.0;
   /// Fading maximum of the share by which the estimate was too low.

@@ -46,11 +46,16 @@ void session_state::learn(const reply& over, const std::optional<usage>& used) {
 
 // A few messages at a time; the next ones when these are stored.
 void session_state::recount() {
-  if (is_counting_ || !vocabulary_ || !parts_.counter->has(*vocabulary_)) return;
+  if (is_counting_ || !vocabulary_) return;
+  // An estimate stands on both vocabularies; each is wanted that there is a table for.
+  auto is_complete = [this](const content_measure& measure) {
+    for (auto each : {token_vocabulary::cl100k_base, token_vocabulary::o200k_base})
+      if (parts_.counter->has(each) && !is_counted(measure, each)) return false;
+    return true;
+  };
   read_messages wanted{parts_.owner, parts_.id, {}};
   for (const auto& known : messages_) {
-    if (is_counted(known.measure, *vocabulary_) || known.status == message_status::streaming)
-      continue;
+    if (is_complete(known.measure) || known.status == message_status::streaming) continue;
     wanted.ids.push_back(known.id);
     if (wanted.ids.size() == recounted_at_once) break;
   }
@@ -80,7 +85,7 @@ void session_state::take_measures(const message_list& rows,
     for (auto& known : messages_) {
       if (known.id != rows.items[i].id) continue;
       auto measure = measures[i];
-      // What was counted before in the other vocabulary stays known.
+      // What was counted before in a vocabulary without a table now stays known.
       if (measure.cl100k < 0) measure.cl100k = known.measure.cl100k;
       if (measure.o200k < 0) measure.o200k = known.measure.o200k;
       known.measure = measure;

@@ -47,7 +47,7 @@ struct counter_world : actor_world {
   void teach(const calibration_key& key, int64_t tokens = 150) {
     measure_sum sent;
     sent.messages = 1;
-    sent.o200k = 100;
+    sent.cl100k = sent.o200k = 100;
     caf::anon_send(target, learn_tokens{key, sent, tokens});
     run();
   }

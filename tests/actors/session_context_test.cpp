@@ -31,6 +31,12 @@ void add_turns(session_world& w, std::vector<message_id>& ids, int turns, int32_
   }
 }
 
+// As by a node that had no table of this vocabulary.
+void forget_cl100k(session_world& w) {
+  for (auto& known : w.script.headers) known.measure.cl100k = -1;
+  for (auto& [id, row] : w.script.rows) row.measure.cl100k = -1;
+}
+
 usage usage_of(int64_t prompt_tokens) {
   usage used;
   used.prompt_tokens = prompt_tokens;
@@ -148,6 +154,7 @@ TEST_CASE("messages are counted anew in the background when the vocabulary chang
   w.counter = token_counter{vocabulary_folder};
   std::vector<message_id> ids;
   add_turns(w, ids, 10, 50);
+  forget_cl100k(w);
   w.script.model.model = "gpt-4";
   w.start();
   w.begin("Hi");
@@ -157,7 +164,7 @@ TEST_CASE("messages are counted anew in the background when the vocabulary chang
   for (auto id : ids) {
     const auto& measure = w.script.rows[id].measure;
     CHECK((measure.cl100k == 1 || measure.cl100k == 2));
-    CHECK(measure.o200k == 50);
+    CHECK((measure.o200k == 1 || measure.o200k == 2));
   }
   auto commits = w.script.commits.size();
   w.begin("On", 2);

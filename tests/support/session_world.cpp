@@ -133,6 +133,10 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
       [](const load_calibrations&) -> caf::result<calibration_list> { return calibration_list{}; },
       [](const sum_windows&) -> caf::result<window_sums> { return window_sums{}; },
       [](const read_usage&) -> caf::result<usage_report> { return make_error(errc::internal); },
+      [](const read_upload&) -> caf::result<upload> { return make_error(errc::internal); },
+      [](const read_job&) -> caf::result<job> { return make_error(errc::internal); },
+      [](const page_jobs&) -> caf::result<page_of<job>> { return make_error(errc::internal); },
+      [](const load_transfers&) { return transfers_loaded{}; },
       [](const search_texts&) -> caf::result<search_page> { return make_error(errc::internal); }};
 }
 
@@ -335,7 +339,7 @@ message_id session_world::add(message_role role, std::string text, int32_t token
   row.role = role;
   row.parts.push_back(text_part(std::move(text)));
   row.tokens.count = tokens;
-  if (tokens > 0) row.measure.o200k = tokens;
+  if (tokens > 0) row.measure.cl100k = row.measure.o200k = tokens;
   applier{script}(create_message{row});
   script.header.active_leaf_id = row.id;
   ++script.header.message_count;

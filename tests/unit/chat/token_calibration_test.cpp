@@ -1,5 +1,5 @@
-// The estimate against a tokenizer that Parley does not know: another vocabulary, with a rule of
-// its own for words, on English, Chinese and code.
+// The estimate against a tokenizer that Parley does not know, with a rule of its own for words, on
+// English, Chinese and code. Vocabularies that are really others: bench/bpe/closed.mjs.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <fstream>
@@ -178,14 +178,14 @@ TEST_CASE("a model not seen before stays within the guard", "[calibration]") {
 
 TEST_CASE("usage that cannot be text alone teaches nothing", "[calibration]") {
   measure_sum sent;
-  sent.o200k = 100;
+  sent.cl100k = sent.o200k = 100;
   sent.messages = 1;
   token_calibration known;
   CHECK(learned(known, sent, 120).samples == 1);
   CHECK(learned(known, sent, 100'000).samples == 0);
   CHECK(learned(known, sent, 0).samples == 0);
   auto none = sent;
-  none.o200k = 0;
+  none.cl100k = none.o200k = 0;
   CHECK(learned(known, none, 120).samples == 0);
   auto with_image = sent;
   with_image.images = 1;
@@ -198,7 +198,7 @@ TEST_CASE("usage that cannot be text alone teaches nothing", "[calibration]") {
 TEST_CASE("a short request teaches less than a long one of the same ratio", "[calibration]") {
   auto taught_by = [](int64_t tokens) {
     measure_sum sent;
-    sent.o200k = tokens;
+    sent.cl100k = sent.o200k = tokens;
     sent.messages = tokens / 50;
     return learned({}, sent, tokens * 3 / 2).weights[0] - token_calibration{}.weights[0];
   };
@@ -208,7 +208,7 @@ TEST_CASE("a short request teaches less than a long one of the same ratio", "[ca
 
 TEST_CASE("six answers pass before a model is trusted", "[calibration]") {
   measure_sum sent;
-  sent.o200k = 1000;
+  sent.cl100k = sent.o200k = 1000;
   sent.messages = 4;
   token_calibration known;
   for (int i = 0; i < 6; ++i) {
@@ -221,7 +221,7 @@ TEST_CASE("six answers pass before a model is trusted", "[calibration]") {
 TEST_CASE("a tokenizer that takes other scripts byte by byte is doubted until it told",
           "[calibration]") {
   measure_sum chinese;
-  chinese.o200k = 1000;
+  chinese.cl100k = chinese.o200k = 1000;
   chinese.wide = 1000;
   chinese.messages = 10;
   auto english = chinese;
@@ -253,6 +253,7 @@ TEST_CASE("the calibration stays within bounds whatever providers report", "[cal
   for (int i = 0; i < 5'000; ++i) {
     measure_sum sent;
     sent.o200k = any(random);
+    sent.cl100k = any(random);
     sent.wide = any(random);
     sent.symbols = any(random);
     sent.messages = any(random) % 50;
