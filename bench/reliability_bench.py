@@ -71,7 +71,8 @@ def memory_kib(test):
 
 def run_test(name, part, **environment):
     """A system test, harder than ./dev test runs it; its output."""
-    command = [sys.executable, ROOT / "tests/run_python.py", ROOT / "tests/system", name, part]
+    command = [sys.executable, ROOT / "tests/run_python.py", ROOT / "tests/system", name,
+               "--filter", part]
     done = subprocess.run(command, env={**os.environ, **environment}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:

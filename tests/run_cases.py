@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the cases of the Catch2 binaries, some dozens in each process, and ends with `N passed, N failed`.
+"""Runs the cases of the Catch2 binaries, some dozens a process; says `N passed, N failed`.
 
-Usage: tests/run_cases.py BUILD [--jobs N] [FILTER]     (FILTER: a regular expression for `folder/name`)
+Usage: tests/run_cases.py BUILD [--jobs N] [--filter REGEX]     (of `folder/name`)
 
 A process of its own for each case would spend most of its time on mapping a large instrumented
 binary. A case that ends its process, or does not end, has failed; those behind it get a new one.
@@ -67,7 +67,7 @@ class Process:
                 return None
 
     def ended(self):
-        """Each case that ended: name -> has it passed; and the one that had not, if there is one."""
+        """Each case that ended: name -> has it passed; and the one that has not."""
         ended, running = {}, None
         for line in self.notes.read_text(encoding="utf-8").splitlines():
             what, _, name = line.partition(" ")
@@ -131,7 +131,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("filter", nargs="?", default="")
+    parser.add_argument("--filter", default="")
     options = parser.parse_args()
     run = Run()
     for folder in FOLDERS:

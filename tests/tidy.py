@@ -173,7 +173,7 @@ BANNED_WORDS = {"util", "utils", "manager", "managers", "common", "misc", "info"
 FOREIGN_NAMES = {"common_type", "common_type_t", "common_with", "common_reference",
                  "common_reference_t", "common_reference_with", "curl_version_info",
                  "curl_version_info_data", "curl_multi_info_read", "INFO", "UNSCOPED_INFO",
-                 "log_info"}
+                 "log_info", "TestCaseInfo", "testInfo"}
 FOREIGN_PREFIXES = ("CURLINFO_", "SPDLOG_", "SQLITE_", "CAF_")
 # A log level is called so everywhere.
 FOREIGN_SCOPES = re.compile(r"(?:\blevel::|\blog_level::)$")

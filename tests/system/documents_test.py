@@ -1,6 +1,7 @@
 """What the documents say is so: their commands run, their tables are the program's.
 
-UPDATE=1 python3 tests/run_python.py tests/system documents_test.py tables   writes the tables anew.
+UPDATE=1 python3 tests/run_python.py tests/system documents_test.py --filter tables
+writes the tables anew.
 """
 
 import os
