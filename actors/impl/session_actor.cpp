@@ -1,6 +1,7 @@
 #include "actors/impl/session_actor.hpp"
 
 #include "actors/impl/session_state.hpp"
+#include "actors/numerous.hpp"
 #include "base/log.hpp"
 
 namespace parley {
@@ -9,26 +10,24 @@ namespace {
 
 constexpr std::chrono::seconds retry_interval{1};
 
+class session_impl final : public numerous_actor<session_actor, session_state> {
+ public:
+  session_impl(caf::actor_config& config, session_parts parts)
+      : numerous_actor(config), parts_(std::make_unique<session_parts>(std::move(parts))) {}
+
+  session_actor::behavior_type make_behavior() override {
+    state.begin(std::move(*std::exchange(parts_, nullptr)));
+    return rows();
+  }
+
+ private:
+  std::unique_ptr<session_parts> parts_;  ///< until it begins
+};
+
 }  // namespace
 
-session_actor::behavior_type run_session(session_actor::stateful_pointer<session_state> self,
-                                         session_parts parts) {
-  self->state.begin(std::move(parts));
-  return {
-      handle_moving<start_turn>(self), handle<follow_reply>(self), handle<grant_credit>(self),
-      handle<leave_reply>(self),       handle<stop_reply>(self),   handle<fork_session>(self),
-      handle<change_session>(self),    handle<drop_session>(self), handle<preview_turn>(self),
-      handle<change_message>(self),    handle<drop_message>(self), handle<get_summary>(self),
-      handle<write_summary>(self),     handle<drop_summary>(self), handle<make_summary>(self),
-      handle<session_work>(self),      handle<end_streams>(self),  handle<reply_delta>(self),
-      handle<reply_finished>(self),    handle<reply_failed>(self), handle<reply_tick>(self),
-      handle<checkpoint_lost>(self),   handle<idle_check>(self),   handle<rest>(self),
-      handle<spend_ruled>(self),       handle<sleep_now>(self),
-  };
-}
-
 session_actor spawn_session(caf::actor_system& system, session_parts parts) {
-  return system.spawn(run_session, std::move(parts));
+  return system.spawn<session_impl>(std::move(parts));
 }
 
 error too_many_askers() {
@@ -45,7 +44,7 @@ void session_state::begin(session_parts parts) {
   self_->monitor(parts_.parent);
   self_->set_down_handler([this](caf::down_msg& down) { on_down(down); });
   if (parts_.fresh) {
-    header_ = *parts_.fresh;
+    header_ = *parts_.fresh.take();
     is_fresh_ = true;
     return;
   }

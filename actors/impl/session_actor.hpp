@@ -5,6 +5,7 @@
 
 #include "actors/counter.hpp"
 #include "actors/session.hpp"
+#include "base/boxed.hpp"
 #include "base/clock.hpp"
 #include "chat/token_count.hpp"
 
@@ -35,14 +36,11 @@ struct session_parts {
   user_id owner;
   session_id id;
   /// A session not stored yet: the first turn's commit creates it.
-  std::optional<session> fresh;
+  boxed<session> fresh;
   const wall_clock* clock = nullptr;
   const token_counter* counter = nullptr;
   session_limits limits;
 };
-
-session_actor::behavior_type run_session(session_actor::stateful_pointer<session_state> self,
-                                         session_parts parts);
 
 /// Its USER, which asked for it, watches it.
 session_actor spawn_session(caf::actor_system& system, session_parts parts);

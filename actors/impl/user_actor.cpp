@@ -1,6 +1,7 @@
 #include "actors/impl/user_actor.hpp"
 
 #include "actors/impl/user_state.hpp"
+#include "actors/numerous.hpp"
 #include "base/log.hpp"
 
 namespace parley {
@@ -103,22 +104,28 @@ void user_state::on(const sleep_now&) {
 
 namespace {
 
-using user_self = user_actor::stateful_pointer<user_state>;
+class user_impl final : public numerous_actor<user_actor, user_state> {
+ public:
+  user_impl(caf::actor_config& config, user_place place, std::shared_ptr<const user_parts> parts)
+      : numerous_actor(config), place_(std::move(place)), parts_(std::move(parts)) {}
 
-user_actor::behavior_type run_user(user_self self, const std::shared_ptr<user_place>& place,
-                                   const std::shared_ptr<const user_parts>& parts) {
-  harden(self);
-  self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
-  self->state.begin(*place, parts);
-  return handle_table<user_actor>(self);
-}
+  user_actor::behavior_type make_behavior() override {
+    harden(this);
+    set_down_handler([this](caf::down_msg& down) { state.on_down(down); });
+    state.begin(std::move(place_), std::move(parts_));
+    return rows();
+  }
+
+ private:
+  user_place place_;
+  std::shared_ptr<const user_parts> parts_;
+};
 
 }  // namespace
 
 user_actor spawn_user(caf::actor_system& system, user_place place,
                       std::shared_ptr<const user_parts> parts) {
-  // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_user, std::make_shared<user_place>(std::move(place)), std::move(parts));
+  return system.spawn<user_impl>(std::move(place), std::move(parts));
 }
 
 }  // namespace parley
