@@ -50,7 +50,7 @@ TEST_CASE("a silent stream gets a comment at each heartbeat, a busy one none") {
 
 TEST_CASE("a reader that takes nothing for write_stall_max is cut off, its reply goes on") {
   // Long enough for a busy machine to read what it follows below.
-  node_world world{{{"write-stall-max-s", "3"}}};
+  node_world world{{{"write-stall-max-s", "6"}}};
   world.add_model();
   auto session = world.add_session(world.ada());
   // Six bytes each as JSON: more than a kernel takes for a socket.
@@ -64,7 +64,7 @@ TEST_CASE("a reader that takes nothing for write_stall_max is cut off, its reply
     status = world.message(world.ada(), session, id).at("/status");
   }
   CHECK(status == "complete");
-  std::this_thread::sleep_for(5000ms);
+  std::this_thread::sleep_for(9000ms);
   // What the kernel still held comes, and then no proper end.
   CHECK_THROWS_WITH(stalled.rest(), Catch::Contains("the server closed amid"));
   auto again = world.follow(world.ada(), id);
