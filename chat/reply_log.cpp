@@ -1,5 +1,6 @@
 #include "chat/reply_log.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace parley {
@@ -8,6 +9,14 @@ namespace {
 
 bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
+/// Grows by an eighth, where a string doubles: a running reply is memory for as long as it runs.
+void add(std::string& to, std::string_view text) {
+  constexpr size_t step_min = 512;
+  auto size = to.size() + text.size();
+  if (size > to.capacity()) to.reserve(size + std::max(step_min, size / 8));
+  to += text;
 }
 
 bool has_text(part_type type) {
@@ -31,7 +40,7 @@ reply_log::reply_log(reply_start start, const message& stored) : start_(std::mov
 void reply_log::append(part_type type, std::string_view text) {
   if (text.empty()) return;
   if (parts_.empty() || parts_.back().type != type) parts_.push_back({type, text_end() + 1, {}});
-  parts_.back().text += text;
+  add(parts_.back().text, text);
   text_bytes_ += static_cast<int64_t>(text.size());
 }
 
@@ -79,12 +88,12 @@ slice reply_log::snapshot(int64_t& after) const {
 
 void reply_log::add_ending(slice& out, int64_t& after) const {
   if (!status_) return;
-  out.usage = usage_;
+  out.usage = usage_.copy();
   auto position = text_end();
   if (error_) {
     ++position;
     if (after < position) {
-      out.error = error_;
+      out.error = *error_;
       out.error_position = position;
     }
   }

@@ -7,6 +7,7 @@
 
 #include <string_view>
 
+#include "base/boxed.hpp"
 #include "chat/reply_event.hpp"
 
 namespace parley {
@@ -57,8 +58,8 @@ class reply_log {
   reply_start start_;
   std::vector<open_part> parts_;
   int64_t text_bytes_ = 0;
-  std::optional<usage> usage_;
-  std::optional<message_error> error_;
+  boxed<usage> usage_;
+  boxed<message_error> error_;
   std::optional<message_status> status_;
 };
 

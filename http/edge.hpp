@@ -187,6 +187,8 @@ class edge : public exchange_sink {
   std::unique_ptr<io_timer> heart_;
   std::vector<address_range> trusted_;
   uint64_t streams_ = 0;
+  /// Lent to a stream while it has something to write.
+  std::string spare_;
 };
 
 // -- Definitions of the templates

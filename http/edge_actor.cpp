@@ -3,6 +3,7 @@
 #include "base/api_key.hpp"
 #include "base/crypto.hpp"
 #include "base/log.hpp"
+#include "base/release.hpp"
 #include "base/text.hpp"
 #include "http/credential.hpp"
 #include "http/edge.hpp"
@@ -88,9 +89,9 @@ reactor_settings reactor_settings_of(const settings& from) {
   to.write_stall_max = from.write_stall_max_s;
   to.out_bytes_max = from.out_bytes_max;
   // One body must fit, whatever the share.
-  to.bodies_bytes_max = std::max({from.share_of_thread(from.bodies_bytes_max),
-                                  from.chat_body_bytes_max, from.json_body_bytes_max,
-                                  piece_bytes_max});
+  to.bodies_bytes_max =
+      std::max({from.share_of_thread(from.bodies_bytes_max), from.chat_body_bytes_max,
+                from.json_body_bytes_max, piece_bytes_max});
   to.requests_per_connection_max = static_cast<uint32_t>(from.requests_per_connection_max);
   to.connections_max = static_cast<uint32_t>(from.share_of_thread(from.connections_max));
   to.strangers_per_address_max =
@@ -226,7 +227,7 @@ void edge::on(const request_arrived& arrived) {
   inline_answer_ = nullptr;
   if (!bytes) return fail(*x, bytes.error());
   if (!*bytes) {
-    x->request.body = {};
+    release(x->request.body);
     return;
   }
   reactor_->answer(x->ref, std::move(**bytes), x->frame.is_keep_alive);

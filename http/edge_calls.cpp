@@ -1,4 +1,5 @@
 // EDGE and the calls of /v1 on their way to clients.
+#include "base/release.hpp"
 #include "http/edge.hpp"
 
 namespace parley::http {
@@ -104,7 +105,7 @@ void edge::push_call(exchange& x) {
   if (written > 0) call.last_write = loop_->now();
   call.pending.erase(0, written);
   if (!call.pending.empty()) return;
-  if (call.pending.capacity() > 1024) call.pending = {};
+  release(call.pending);
   if (call.is_over) return end_call(x);
   if (call.spent >= credit_max() / 2)
     self_->send(call.holder, grant_call{std::exchange(call.spent, 0)});

@@ -1,6 +1,7 @@
 // EDGE and the chats on their way to clients as files: a page of messages is asked for when the one
 // before it is written, so that a download holds no more than one page.
 #include "base/log.hpp"
+#include "base/release.hpp"
 #include "http/download.hpp"
 #include "http/edge.hpp"
 
@@ -36,7 +37,7 @@ void edge::push_download(exchange& x) {
   auto& file = *x.download;
   file.written += write_front(x.ref, std::string_view{file.pending}.substr(file.written));
   if (file.written < file.pending.size()) return;
-  file.pending = {};
+  release(file.pending);
   file.written = 0;
   if (file.stage == download_stage::over) return end_download(x);
   if (!file.is_asking) ask_for_page(x);

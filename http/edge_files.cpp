@@ -1,6 +1,7 @@
 // EDGE and the files on their way to clients that exports have made: a piece is asked for when the
 // one before it is written, by a caller who is admitted each time.
 #include "base/log.hpp"
+#include "base/release.hpp"
 #include "http/download.hpp"
 #include "http/edge.hpp"
 
@@ -31,7 +32,7 @@ void edge::push_file(exchange& x) {
   auto& file = *x.file;
   file.written += write_front(x.ref, std::string_view{file.pending}.substr(file.written));
   if (file.written < file.pending.size() || file.is_asking) return;
-  file.pending = {};
+  release(file.pending);
   file.written = 0;
   if (file.asked >= file.bytes) return end_file(x);
   ask_for_piece(x);

@@ -1,5 +1,6 @@
 // EDGE and the replies on their way to clients.
 #include "base/log.hpp"
+#include "base/release.hpp"
 #include "base/sse.hpp"
 #include "http/edge.hpp"
 #include "http/stream.hpp"
@@ -7,6 +8,8 @@
 namespace parley::http {
 
 namespace {
+
+constexpr size_t spare_bytes_max = size_t{64} << 10;
 
 /// The end of a reply could not be stored: what the database has of it is older than what readers
 /// were shown.
@@ -75,7 +78,7 @@ bool edge::begin_body(exchange& x, answer head) {
   // An open stream lives long: it keeps no more of its request than the log wants.
   auto verb = x.request.head.verb;
   auto route = x.request.route;
-  x.request = {};
+  release(x.request);
   x.request.head.verb = verb;
   x.request.route = route;
   return has_begun;
@@ -105,6 +108,7 @@ void edge::on(const slice& events) {
     return fail(*x, *cause);
   }
   auto& stream = *x->stream;
+  if (stream.pending.empty()) stream.pending.swap(spare_);
   append_slice(stream.pending, events, x->request_id);
   stream.spent += text_bytes_of(events);
   stream.is_over = stream.is_over || is_last(events);
@@ -127,11 +131,12 @@ void edge::push(exchange& x) {
   auto written = write_front(x.ref, stream.pending);
   if (written > 0) stream.last_write = loop_->now();
   if (written == stream.pending.size()) {
-    // Most streams are small: an empty string costs them nothing.
-    if (stream.pending.capacity() > 1024)
-      stream.pending = {};
-    else
-      stream.pending.clear();
+    // Thousands of streams with nothing to write share one buffer.
+    stream.pending.clear();
+    if (stream.pending.capacity() > spare_.capacity() &&
+        stream.pending.capacity() <= spare_bytes_max)
+      spare_.swap(stream.pending);
+    release(stream.pending);
     if (stream.is_over) return end_stream(x);
     grant(x);
   } else {

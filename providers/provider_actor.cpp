@@ -55,7 +55,7 @@ struct provider_state : upstream_listener {
     call.params = message.params;
     call.wishes = message.wishes;
     call.fallback = message.fallback;
-    call.ways = ways_of(call.asked, call.fallback ? &*call.fallback : nullptr);
+    call.ways = ways_of(call.asked, call.fallback.get());
     if (++sinks_[call.sink.address()] == 1) self_->monitor(call.sink);
     call.tick.arm(self_->loop(), self_->services.tick_length);
     take_way(call, first_way(call));
@@ -122,9 +122,11 @@ struct provider_state : upstream_listener {
     if (!call) return;
     call->head = head;
     if (!call->is_accepted() || call->is_read_whole()) return;
-    call->parser =
-        call->speaks->make_parser({reader_, !call->wishes.tools.empty(), self_->services.reply});
-    if (!call->has_choice()) call->body.reset();
+    auto has_tools = call->wishes && !call->wishes->tools.empty();
+    call->parser = call->speaks->make_parser({reader_, has_tools, self_->services.reply});
+    if (call->has_choice()) return;
+    call->body.reset();
+    call->wishes.reset();
   }
 
   void on_bytes(upstream_call_id at, std::string_view bytes) override {
@@ -216,7 +218,7 @@ struct provider_state : upstream_listener {
                                          : calls_upstream_->start(std::move(*request), *this);
     if (!at) return fail(call, std::move(at.error()));
     call.at = *at;
-    call_at_.emplace(*at, call.id);
+    call_at_.emplace(*at, &call);
   }
 
   /// Nothing came of this way. While nothing was told to the sink another one is taken, at once if
@@ -300,7 +302,8 @@ struct provider_state : upstream_listener {
     }
     static const std::vector<prompt_message> no_messages;
     auto& params = is_fallback ? call.fallback->params : call.params;
-    auto& wishes = call.wishes;
+    static const call_wishes no_wishes;
+    const auto& wishes = call.wishes ? *call.wishes : no_wishes;
     prompt wanted{model, is_known ? no_messages : call.messages, params, wishes.tools, {}, &wishes};
     TRY(auto asked, call.speaks->build(wanted, key));
     if (is_known) return asked;
@@ -456,14 +459,14 @@ struct provider_state : upstream_listener {
 
   running_call* find_at(upstream_call_id at) {
     auto found = call_at_.find(at);
-    return found == call_at_.end() ? nullptr : find(found->second);
+    return found == call_at_.end() ? nullptr : found->second;
   }
 
   provider_base* self_;
   json_reader reader_;
   std::minstd_rand random_;
   std::unordered_map<call_id, std::unique_ptr<running_call>> calls_;
-  std::unordered_map<upstream_call_id, call_id> call_at_;
+  std::unordered_map<upstream_call_id, running_call*> call_at_;  // of these
   std::map<caf::actor_addr, size_t> sinks_;  // calls of each
   channel_board board_;
   std::vector<channel_listener_actor> others_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/provider.hpp"
+#include "base/boxed.hpp"
 #include "providers/channel_board.hpp"
 #include "providers/dialect.hpp"
 #include "providers/key_mask.hpp"
@@ -33,10 +34,10 @@ struct running_call {
   std::vector<std::string> texts;  // that are embedded
   int32_t dimensions = 0;
   model_config asked;
-  std::optional<fallback_model> fallback;
+  boxed<fallback_model> fallback;
   std::vector<prompt_message> messages;  // until a request is built that all ways share
   reply_params params;
-  call_wishes wishes;
+  boxed<call_wishes> wishes;  // until a reply begins, as the body
   std::vector<call_way> ways;
   size_t way = 0;
   int32_t attempts = 0;

@@ -1,5 +1,6 @@
 #include "actors/impl/call_actor.hpp"
 
+#include "base/release.hpp"
 #include "base/text.hpp"
 #include "chat/usage_entry.hpp"
 
@@ -42,7 +43,7 @@ void usage_estimate::take(std::string& text, size_t& bytes, std::string_view mor
   if (bytes <= counted_bytes_max)
     text += more;
   else
-    text = {};
+    release(text);
 }
 
 void usage_estimate::take_prompt(const std::vector<prompt_message>& messages) {

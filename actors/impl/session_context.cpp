@@ -6,10 +6,7 @@
 
 namespace parley {
 
-namespace {
-
-context_used record_of(const composition& made) {
-  const auto& plan = made.plan;
+context_used composition::record() const {
   context_used used;
   used.tokens = plan.tokens - plan.parts.guard;
   used.limit = plan.limit;
@@ -21,13 +18,11 @@ context_used record_of(const composition& made) {
      : run.fate == context_fate::dropped ? used.dropped
                                          : used.summarised) += messages;
     used.spans.push_back(
-        {made.path[run.begin], made.path[run.end - 1], messages, run.tokens, run.fate, run.reason});
+        {path[run.begin], path[run.end - 1], messages, run.tokens, run.fate, run.reason});
   }
-  if (made.model.prices) used.cost = price_of(*made.model.prices, {.input_tokens = used.tokens});
+  if (model.prices) used.cost = price_of(*model.prices, {.input_tokens = used.tokens});
   return used;
 }
-
-}  // namespace
 
 std::optional<message_id> composition::begin() const {
   if (plan.begin == 0) return std::nullopt;
@@ -36,10 +31,6 @@ std::optional<message_id> composition::begin() const {
 
 void composition::name_newest(message_id id) {
   path.back() = id;
-  for (auto& span : used.spans) {
-    if (span.first.is_none()) span.first = id;
-    if (span.last.is_none()) span.last = id;
-  }
 }
 
 // The model, then the new message's measure, then what is known of the model's tokenizer. Short
@@ -182,7 +173,6 @@ expected<void> session_state::plan(composition& made) {
     if (begin < path.size()) budget.begin_before = begin;
   }
   TRY(made.plan, plan_context(history, budget));
-  made.used = record_of(made);
   return {};
 }
 
@@ -240,7 +230,7 @@ caf::result<turn_preview> session_state::on(const preview_turn& wanted) {
     turn_preview shown;
     shown.model = made->model.id;
     shown.model_name = made->model.name;
-    shown.context = made->used;
+    shown.context = made->record();
     shown.reply_tokens_max = made->params.max_tokens;
     answers_.deliver<turn_preview>(key, std::move(shown));
   });

@@ -5,6 +5,7 @@
 #include "actors/impl/make_once.hpp"
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
+#include "base/release.hpp"
 #include "base/text.hpp"
 #include "chat/title_prompt.hpp"
 
@@ -58,7 +59,7 @@ void session_state::prepare(reply& running) {
     for (const auto& known : entry->row.parts)
       (known.type == part_type::reasoning ? entry->reasoning : entry->meter)
           .append(known.text.value_or(""));
-    entry->row.context = made.used;
+    entry->row.context = made.record();
     reserve(*entry);
   });
 }
@@ -130,7 +131,7 @@ void session_state::dispatch(reply& running, const std::vector<message>& history
   auto start = running.log.start();
   auto kind = made.content.kind;
   made.name_newest(kind == turn_kind::go_on ? start.message_id : start.user_message_id);
-  running.row.context = made.used;
+  running.row.context = made.record();
   message asked;
   session header;
   fill_rows(running, asked, header);
@@ -140,7 +141,7 @@ void session_state::dispatch(reply& running, const std::vector<message>& history
   running.begun_at = running.log.text_bytes();
   if (kind == turn_kind::go_on) running.checkpointed = running.log.position();
   auto call = call_for(made, history);
-  if (kind == turn_kind::say) made.content.parts.clear();
+  if (kind == turn_kind::say) release(made.content.parts);
   vocabulary_ = made.rule.vocabulary;
 
   commit stored;
@@ -210,7 +211,7 @@ void session_state::try_again(reply& running) {
   if (!plan(*made)) return fail();
   if (goes_on) made->name_newest(running.id());
   running.made = made;
-  running.row.context = made->used;
+  running.row.context = made->record();
   running.row.context->refused_tokens = running.refused;
   log_info("reply.tried_again", {{"message", running.id()}, {"limit", *running.refused}});
   self_

@@ -25,7 +25,7 @@ void session_state::reserve(reply& running) {
   wanted.by = running.by;
   wanted.model = running.made->model.id;
   wanted.prices = running.made->model.prices;
-  wanted.prompt_tokens = running.made->used.tokens;
+  wanted.prompt_tokens = running.row.context->tokens;
   self_->request(parts_.parent, caf::infinite, std::move(wanted))
       .then(
           [this, id = running.id()](const spend_granted& granted) {
@@ -105,7 +105,7 @@ usage_entry session_state::entry_of(const model_config& model, const spender& by
 
 void session_state::settle(reply& running) {
   if (!std::exchange(running.is_reserved, false)) return;
-  self_->send(parts_.parent, spend_settled{running.id(), std::exchange(running.spent, {})});
+  self_->send(parts_.parent, spend_settled{running.id(), running.spent.take()});
 }
 
 // Of a reply whose session goes: what it has used is all that stays.

@@ -1,11 +1,12 @@
 /// The state of a SESSION actor; of use to actors/impl/session_*.cpp alone.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <unordered_set>
 
 #include "actors/impl/session_actor.hpp"
+#include "base/boxed.hpp"
 #include "chat/context.hpp"
 #include "chat/reply_log.hpp"
 
@@ -28,7 +29,7 @@ struct reply_reader {
 struct composition {
   draft content;
   model_config model;
-  std::optional<model_config> fallback;
+  boxed<model_config> fallback;
   reply_params params;  ///< the turn's, the session's, the model's
   token_rule rule;
   content_measure asked;
@@ -37,8 +38,9 @@ struct composition {
   std::vector<message_id> path;
   bool is_stored = false;  ///< the new message is: a second try
   context_plan plan;
-  context_used used;
 
+  /// Which messages are sent, which are not, and why.
+  context_used record() const;
   /// Where the end that is sent begins.
   std::optional<message_id> begin() const;
   /// What the message that is answered is called, once that is known.
@@ -102,23 +104,23 @@ struct reply {
   phase at = phase::preparing;
   message row;                        ///< as stored; its parts are filled when the reply is over
   std::shared_ptr<composition> made;  ///< shared with what composes it, until it is done
-  std::optional<usage> before;        ///< of a reply that goes on: what it had used
+  boxed<usage> before;                ///< of a reply that goes on: what it had used
   int64_t begun_at = 0;               ///< bytes of text that it had
   std::optional<int64_t> refused;     ///< the provider found it too long: the limit named, or 0
-  std::optional<request_key> key;
+  boxed<request_key> key;
   spender by;
   bool is_reserved = false;  ///< USER waits for it to be settled
   bool is_metered = false;   ///< and wants to hear of its tokens
   bool was_called = false;   ///< a model was
   int64_t report_at = 0;     ///< tokens
   caf::actor_clock::time_point reported{};
-  std::optional<usage_entry> spent;  ///< by the call that is over
+  boxed<usage_entry> spent;  ///< by the call that is over
   std::vector<answer<reply_ticket>> askers;
   std::vector<answer<done>> stoppers;
   std::vector<reply_reader> readers;
   call_id call = 0;
   provider_actor provider;
-  std::optional<reply_ending> ending;  ///< came before it could be acted on
+  boxed<reply_ending> ending;  ///< came before it could be acted on
   caf::actor_clock::time_point started{};
   std::optional<caf::actor_clock::time_point> first_token;
   caf::actor_clock::time_point kept_since{};
@@ -317,10 +319,10 @@ class session_state {
   bool is_dropping_ = false;  ///< its removal is being stored
   bool is_gone_ = false;      ///< no such session
   std::vector<message_header> messages_;
-  std::optional<session_summary> summary_;
-  std::optional<summary_job> job_;
+  boxed<session_summary> summary_;
+  boxed<summary_job> job_;
   uint64_t jobs_ = 0;
-  std::optional<title_job> title_job_;
+  boxed<title_job> title_job_;
   bool is_title_tried_ = false;
   /// What the last turn counted with; messages without a count in it are counted anew.
   std::optional<token_vocabulary> vocabulary_;
@@ -337,14 +339,14 @@ class session_state {
     token_vocabulary vocabulary = token_vocabulary::bytes;
     measure_sum sum;
   };
-  std::deque<known_text> known_texts_;
+  std::list<known_text> known_texts_;
   std::vector<std::unique_ptr<reply>> replies_;
   /// The first one runs if the record is busy; those here wait. At most askers_max changes and a
   /// turn or an ending for each reply.
-  std::deque<std::function<void()>> record_writes_;
+  std::list<std::function<void()>> record_writes_;
   bool is_record_busy_ = false;
   /// Finished rows whose last commit failed; tried again until the database takes them.
-  std::deque<message> unsaved_;
+  std::list<message> unsaved_;
   std::map<message_id, usage_entry> unsaved_usage_;  ///< of these
   bool is_saving_ = false;
   held_answers answers_;

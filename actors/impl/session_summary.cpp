@@ -77,7 +77,7 @@ caf::result<session_summary> session_state::on(const write_summary& given) {
   if (given.if_version != 0 && given.if_version != (summary_ ? summary_->version : 0))
     return summary_changed();
   if (answers_.size() >= parts_.limits.askers_max) return too_many_askers();
-  auto made = summary_.value_or(session_summary{});
+  auto made = summary_ ? *summary_ : session_summary{};
   if (!summary_) {
     // All but the end that the last request sent; of a session without such, all but its last turn.
     auto path = path_to(header_.active_leaf_id.value_or(message_id{}));

@@ -2,6 +2,7 @@
 #include "actors/impl/session_state.hpp"
 #include "base/log.hpp"
 #include "base/money.hpp"
+#include "base/release.hpp"
 #include "chat/event_text.hpp"
 
 namespace parley {
@@ -146,7 +147,7 @@ void session_state::on_stored(reply& running, const message& asked) {
   note("reply.started", event_text(parts_.id, row.id, row.status));
   running.at = reply::phase::streaming;
   show(running);
-  if (running.ending) return finish(running, *std::exchange(running.ending, std::nullopt));
+  if (running.ending) return finish(running, *running.ending.take());
   if (running.refused && running.call == 0) try_again(running);
   // What was guessed for this turn is counted before the next one.
   if (running.row.context->estimated) self_->send(self_, session_work{});
@@ -318,7 +319,10 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   row.updated_at = parts_.clock->now();
   ++row.version;
   const auto& rule = running.made->rule;
-  row.measure = running.meter.measure();
+  // While it grew it was counted in its model's vocabulary alone; a long one is again later.
+  auto is_long = measured_bytes_of(row.parts) > parts_.limits.count_inline_bytes;
+  row.measure =
+      is_long ? running.meter.measure() : parts_.counter->measure(rule.vocabulary, row.parts);
   auto sum = sum_of(row.measure);
   auto counted = running.meter.count();
   row.tokens.count = static_cast<int64_t>(counted.tokens);
@@ -385,7 +389,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   last_by_ = running.by;
   self_->send(self_, session_work{});
   if (fault) unsaved_.push_back(std::exchange(running.row, {}));
-  running.row = {};
+  release(running.row);
   schedule_check();
 }
 

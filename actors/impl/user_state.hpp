@@ -1,7 +1,7 @@
 /// The state of a USER actor: one `on` for each row of its table, spread over user_*.cpp.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <unordered_set>
 
 #include "actors/impl/account_rules.hpp"
@@ -325,7 +325,7 @@ struct user_state {
   bool has_book_ = false;  ///< it is loaded
   time_zone book_zone_;    ///< whose days it has
   std::map<message_id, open_spend> spends_;
-  std::deque<account_event> events_;  ///< the last ones
+  std::list<account_event> events_;  ///< the last ones
   int64_t last_event_ = 0;
   bool has_listened_ = false;                      ///< anybody, ever
   std::map<std::string, first_turn> first_turns_;  ///< by route and Idempotency-Key
