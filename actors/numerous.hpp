@@ -44,7 +44,9 @@ class numerous_actor : public caf::stateful_actor<State, typename Table::base> {
  private:
   template <class M>
   static auto row() {
-    constexpr bool is_kept = !requires(State & state, const M& message) { state.on(message); };
+    constexpr bool is_kept = !requires(State & state, const M& message) {
+      state.on(message);
+    };
     using given = std::conditional_t<is_kept, M&, const M&>;
     return [](given message) {
       auto* self = static_cast<super*>(detail::running_actor);

@@ -467,7 +467,7 @@ struct provider_state : upstream_listener {
   std::minstd_rand random_;
   std::unordered_map<call_id, std::unique_ptr<running_call>> calls_;
   std::unordered_map<upstream_call_id, running_call*> call_at_;  // of these
-  std::map<caf::actor_addr, size_t> sinks_;  // calls of each
+  std::map<caf::actor_addr, size_t> sinks_;                      // calls of each
   channel_board board_;
   std::vector<channel_listener_actor> others_;
   std::unique_ptr<script_player> scripts_;

@@ -302,8 +302,7 @@ struct reader_state {
   caf::result<Entry> read_own(const std::map<Id, Entry>& table, const user_id& owner, Id id) {
     if (script->fail_read) return script->fail_read;
     auto found = table.find(id);
-    if (found == table.end() || found->second.owner_id != owner)
-      return make_error(errc::not_found);
+    if (found == table.end() || found->second.owner_id != owner) return make_error(errc::not_found);
     return found->second;
   }
   caf::result<upload> on(const read_upload& asked) {
