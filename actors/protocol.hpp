@@ -174,24 +174,24 @@ class held_answers {
   uint64_t last_key_ = 0;
 };
 
-/// One row of a behaviour: forwards M to `state.on(message)`.
+/// One row of a behaviour: forwards M to `state.on(message)`. An `on(M&&)` keeps the message and
+/// moves it; CAF copies first what others share.
 template <class M, class Self>
 auto handle(Self* self) {
-  return [self](const M& message) {
+  auto meet_hook = [self] {
     if (auto hook = handler_fault_hook.load(std::memory_order_relaxed))
       hook(self->name(), typeid(M));
-    return self->state.on(message);
   };
-}
-
-/// The same for a handler that keeps the message and moves it: CAF copies what others share.
-template <class M, class Self>
-auto handle_moving(Self* self) {
-  return [self](M& message) {
-    if (auto hook = handler_fault_hook.load(std::memory_order_relaxed))
-      hook(self->name(), typeid(M));
-    return self->state.on(std::move(message));
-  };
+  if constexpr (requires(const M& message) { self->state.on(message); })
+    return [=](const M& message) {
+      meet_hook();
+      return self->state.on(message);
+    };
+  else
+    return [=](M& message) {
+      meet_hook();
+      return self->state.on(std::move(message));
+    };
 }
 
 namespace detail {

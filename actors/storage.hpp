@@ -30,7 +30,8 @@ using reader_actor = caf::typed_actor<
     ask<list_accounts, page_of<user>>,         // for ADMIN
     ask<load_system, system_loaded>,           // all of ADMIN's state
     ask<load_session, session_loaded>,         // all of a SESSION actor's state
-    ask<read_messages, message_list>,          // texts of a context window
+    ask<read_messages, message_list>,          // some, whole
+    ask<read_contents, content_list>,          // what a model is shown of some
     ask<read_session, session>,                // one
     ask<page_sessions, page_of<session>>,      // a list
     ask<page_messages, page_of<message>>,      // a tree or a path

@@ -176,6 +176,26 @@ struct message_list {
 };
 PARLEY_INSPECT(message_list, items)
 
+/// What a model is shown of messages, as read_messages reads whole ones and within the same bound.
+struct read_contents {
+  user_id owner_id;
+  session_id session;
+  std::vector<message_id> ids;
+};
+PARLEY_INSPECT(read_contents, owner_id, session, ids)
+
+struct message_content {
+  message_id id;
+  message_role role = message_role::user;
+  std::vector<part> parts;
+};
+PARLEY_INSPECT(message_content, id, role, parts)
+
+struct content_list {
+  std::vector<message_content> items;
+};
+PARLEY_INSPECT(content_list, items)
+
 /// What is known of closed tokenizers, the latest first.
 struct load_calibrations {
   int64_t rows_max = 0;

@@ -80,6 +80,9 @@ void add(caf::actor_system_config& config, const char* name) {
   X(session_loaded)             \
   X(read_messages)              \
   X(message_list)               \
+  X(read_contents)              \
+  X(message_content)            \
+  X(content_list)               \
   X(load_calibrations)          \
   X(calibration_list)           \
   X(read_session)               \

@@ -27,10 +27,12 @@
 // CAF's inspectors: to bytes, from bytes, to text. Before an inspectors.cpp includes the headers of
 // its folder it defines PARLEY_INSPECTOR as nothing.
 #define PARLEY_INSPECTOR extern
+// NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none
 #define PARLEY_INSPECTORS(type)                                            \
   PARLEY_INSPECTOR template caf::error inspect(caf::serializer&, type&);   \
   PARLEY_INSPECTOR template caf::error inspect(caf::deserializer&, type&); \
   PARLEY_INSPECTOR template void inspect(caf::detail::stringification_inspector&, type&);
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define PARLEY_INSPECT(type, ...)                      \
   PARLEY_INSPECT_HERE(type __VA_OPT__(, ) __VA_ARGS__) \

@@ -47,14 +47,14 @@ struct provider_state : upstream_listener {
 
   // -- messages ---------------------------------------------------------------------------------
 
-  void on(const complete& message) {
+  void on(complete&& message) {
     if (calls_.count(message.call) != 0) return;
     auto& call = add_call(message.call, message.model);
     call.sink = message.sink;
-    call.messages = message.messages;
-    call.params = message.params;
-    call.wishes = message.wishes;
-    call.fallback = message.fallback;
+    call.messages = std::move(message.messages);
+    call.params = std::move(message.params);
+    call.wishes = std::move(message.wishes);
+    call.fallback = std::move(message.fallback);
     call.ways = ways_of(call.asked, call.fallback.get());
     if (++sinks_[call.sink.address()] == 1) self_->monitor(call.sink);
     call.tick.arm(self_->loop(), self_->services.tick_length);

@@ -102,6 +102,7 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<load_system, system_loaded>(self),
           forward<load_session, session_loaded>(self),
           forward<read_messages, message_list>(self),
+          forward<read_contents, content_list>(self),
           forward<read_session, session>(self),
           forward<page_sessions, page_of<session>>(self),
           forward<page_messages, page_of<message>>(self),

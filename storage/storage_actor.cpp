@@ -253,8 +253,7 @@ storage_actor::behavior_type storage_writer(storage_actor::stateful_pointer<stor
                                             storage_parts parts) {
   harden(self);
   self->state.start(std::move(parts));
-  return {handle_moving<commit>(self), handle_moving<checkpoint_reply>(self), handle<flush>(self),
-          handle<sweep>(self)};
+  return handle_table<storage_actor>(self);
 }
 
 }  // namespace parley::storage

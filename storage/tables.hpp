@@ -115,6 +115,7 @@ expected<page_of<user>> read(const read_context& in, const list_accounts& questi
 expected<system_loaded> read(const read_context& in, const load_system& question);
 expected<session_loaded> read(const read_context& in, const load_session& question);
 expected<message_list> read(const read_context& in, const read_messages& question);
+expected<content_list> read(const read_context& in, const read_contents& question);
 expected<session> read(const read_context& in, const read_session& question);
 expected<page_of<session>> read(const read_context& in, const page_sessions& question);
 expected<page_of<message>> read(const read_context& in, const page_messages& question);

@@ -408,11 +408,7 @@ call_actor::behavior_type run_call(call_state::pointer self,
                                    const std::shared_ptr<call_place>& place,
                                    const token_counter* counter) {
   self->state.begin(std::move(*place), *counter);
-  return {handle_moving<start_call>(self), handle_moving<start_embedding>(self),
-          handle<grant_call>(self),        handle<leave_call>(self),
-          handle<end_streams>(self),       handle<spend_ruled>(self),
-          handle<reply_delta>(self),       handle<reply_finished>(self),
-          handle<reply_failed>(self),      handle<reply_tick>(self)};
+  return handle_table<call_actor>(self);
 }
 
 }  // namespace

@@ -330,13 +330,7 @@ jobs_actor::behavior_type run_jobs(jobs_actor::stateful_pointer<jobs_state> self
   harden(self);
   self->set_down_handler([self](caf::down_msg& down) { self->state.on_down(down); });
   self->state.begin(*parts);
-  return {
-      handle<add_upload>(self),      handle<get_upload>(self),     handle_moving<add_piece>(self),
-      handle<drop_upload>(self),     handle<start_import>(self),   handle<start_export>(self),
-      handle<list_jobs>(self),       handle<get_job>(self),        handle<drop_job>(self),
-      handle<follow_job>(self),      handle<read_job_file>(self),  handle<leave_events>(self),
-      handle<end_job_streams>(self), handle<job_progressed>(self), handle<job_ended>(self),
-      handle<jobs_check>(self),      handle<meet_directory>(self)};
+  return handle_table<jobs_actor>(self);
 }
 
 }  // namespace

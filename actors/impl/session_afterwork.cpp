@@ -53,7 +53,7 @@ void session_state::recount() {
       if (parts_.counter->has(each) && !is_counted(measure, each)) return false;
     return true;
   };
-  read_messages wanted{parts_.owner, parts_.id, {}};
+  read_contents wanted{parts_.owner, parts_.id, {}};
   for (const auto& known : messages_) {
     if (is_complete(known.measure) || known.status == message_status::streaming) continue;
     wanted.ids.push_back(known.id);
@@ -67,7 +67,7 @@ void session_state::recount() {
   };
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
       .then(
-          [this, give_up, vocabulary = *vocabulary_](const message_list& rows) {
+          [this, give_up, vocabulary = *vocabulary_](const content_list& rows) {
             measure_parts job{vocabulary, {}, {}};
             for (const auto& row : rows.items) job.messages.push_back(row.parts);
             self_->request(parts_.counting, caf::infinite, std::move(job))
@@ -78,7 +78,7 @@ void session_state::recount() {
           give_up);
 }
 
-void session_state::take_measures(const message_list& rows,
+void session_state::take_measures(const content_list& rows,
                                   const std::vector<content_measure>& measures) {
   recount_messages stored{parts_.id, {}};
   for (size_t i = 0; i < rows.items.size() && i < measures.size(); ++i) {

@@ -186,7 +186,7 @@ std::vector<message_id> session_state::sent_ids(const composition& made) const {
 }
 
 complete session_state::call_for(const composition& made,
-                                 const std::vector<message>& history) const {
+                                 std::vector<message_content> history) const {
   complete call;
   call.call = make_call_id();
   call.sink = caf::actor_cast<reply_sink_actor>(self_);
@@ -202,8 +202,9 @@ complete session_state::call_for(const composition& made,
   if (const auto* summary = summary_in_use(); summary != nullptr && made.plan.parts.summary > 0)
     system.parts.emplace_back().text = summary_text(*summary);
   if (!system.parts.empty()) call.messages.push_back(std::move(system));
-  for (const auto& past : history)
-    if (!past.parts.empty()) call.messages.push_back({past.role, past.parts});
+  call.messages.reserve(history.size() + 2);
+  for (auto& past : history)
+    if (!past.parts.empty()) call.messages.push_back({past.role, std::move(past.parts)});
   if (!made.is_stored) call.messages.push_back({message_role::user, made.content.parts});
   return call;
 }

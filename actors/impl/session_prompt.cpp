@@ -65,20 +65,20 @@ void session_state::prepare(reply& running) {
 }
 
 void session_state::read_window(reply& running) {
-  read_messages wanted{parts_.owner, parts_.id, sent_ids(*running.made)};
+  read_contents wanted{parts_.owner, parts_.id, sent_ids(*running.made)};
   if (wanted.ids.empty()) return store_turn(running.id(), {});
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
-      .then(
-          [this, id = running.id()](const message_list& history) { store_turn(id, history.items); },
-          [this, id = running.id()](const error& cause) { abandon(id, cause); });
+      .then([this, id = running.id()](
+                content_list& history) { store_turn(id, std::move(history.items)); },
+            [this, id = running.id()](const error& cause) { abandon(id, cause); });
 }
 
 // As soon as no other commit of the record is under way, which is nearly always now.
-void session_state::store_turn(message_id id, std::vector<message> history) {
-  write_record([this, id, history = std::move(history)] {
+void session_state::store_turn(message_id id, std::vector<message_content> history) {
+  write_record([this, id, history = std::move(history)]() mutable {
     auto* running = find(id);
     if (running == nullptr) return next_record_write();
-    dispatch(*running, history);
+    dispatch(*running, std::move(history));
   });
 }
 
@@ -126,7 +126,7 @@ void session_state::fill_rows(reply& running, message& asked, session& header) c
 }
 
 // Commit and call go out at the same time; until the commit is answered nothing is shown.
-void session_state::dispatch(reply& running, const std::vector<message>& history) {
+void session_state::dispatch(reply& running, std::vector<message_content> history) {
   auto& made = *running.made;
   auto start = running.log.start();
   auto kind = made.content.kind;
@@ -140,7 +140,7 @@ void session_state::dispatch(reply& running, const std::vector<message>& history
   running.log = reply_log{start, running.row};
   running.begun_at = running.log.text_bytes();
   if (kind == turn_kind::go_on) running.checkpointed = running.log.position();
-  auto call = call_for(made, history);
+  auto call = call_for(made, std::move(history));
   if (kind == turn_kind::say) release(made.content.parts);
   vocabulary_ = made.rule.vocabulary;
 
@@ -216,16 +216,16 @@ void session_state::try_again(reply& running) {
   log_info("reply.tried_again", {{"message", running.id()}, {"limit", *running.refused}});
   self_
       ->request(parts_.reader, caf::infinite,
-                read_messages{parts_.owner, parts_.id, sent_ids(*made)})
-      .then(
-          [this, id = running.id()](const message_list& history) { send_again(id, history.items); },
-          [fail](const error&) { fail(); });
+                read_contents{parts_.owner, parts_.id, sent_ids(*made)})
+      .then([this, id = running.id()](
+                content_list& history) { send_again(id, std::move(history.items)); },
+            [fail](const error&) { fail(); });
 }
 
-void session_state::send_again(message_id id, const std::vector<message>& history) {
+void session_state::send_again(message_id id, std::vector<message_content> history) {
   auto* running = find(id);
   if (running == nullptr || running->at != reply::phase::streaming || running->ending) return;
-  begin_call(*running, call_for(*running->made, history));
+  begin_call(*running, call_for(*running->made, std::move(history)));
 }
 
 }  // namespace parley

@@ -220,17 +220,17 @@ class session_state {
   measure_sum weight_of(std::string_view text, token_vocabulary vocabulary);
   const session_summary* summary_in_use() const;
   std::vector<message_id> sent_ids(const composition& made) const;
-  complete call_for(const composition& made, const std::vector<message>& history) const;
+  complete call_for(const composition& made, std::vector<message_content> history) const;
 
   // session_prompt.cpp: a turn from draft to commit, and its second try.
   void prepare(reply& running);
   void read_window(reply& running);
-  void store_turn(message_id id, std::vector<message> history);
-  void dispatch(reply& running, const std::vector<message>& history);
+  void store_turn(message_id id, std::vector<message_content> history);
+  void dispatch(reply& running, std::vector<message_content> history);
   void fill_rows(reply& running, message& asked, session& header) const;
   bool is_retried(reply& running, const error& cause);
   void try_again(reply& running);
-  void send_again(message_id id, const std::vector<message>& history);
+  void send_again(message_id id, std::vector<message_content> history);
 
   // session_spending.cpp: what calls use.
   void reserve(reply& running);
@@ -252,7 +252,7 @@ class session_state {
 
   // session_afterwork.cpp, session_summary.cpp: what follows a turn and delays none.
   void recount();
-  void take_measures(const message_list& rows, const std::vector<content_measure>& measures);
+  void take_measures(const content_list& rows, const std::vector<content_measure>& measures);
   void learn(const reply& over, const std::optional<usage>& used);
   /// What a summary does not cover yet, and whether it goes on from the one there is.
   struct summary_task {
@@ -264,14 +264,14 @@ class session_state {
   bool is_writing(uint64_t number) const { return job_ && job_->number == number; }
   void find_summary_model();
   void read_summary_part();
-  void call_summary_model(const message_list& rows);
+  void call_summary_model(const content_list& rows);
   void hear(const reply_delta& delta);
   void end_summary_part(call_id call);
   void store_summary(session_summary made, const std::function<void(const error&)>& then);
   void end_summary(const error& fault);
   // session_title.cpp
   void begin_title();
-  void call_title_model(const model_config& model, const message_list& rows);
+  void call_title_model(const model_config& model, const content_list& rows);
   void hear_title(const reply_delta& delta);
   void end_title_call();
   void end_title(const error& fault);

@@ -203,7 +203,7 @@ void session_state::find_summary_model() {
 // writes lead the next call.
 void session_state::read_summary_part() {
   auto& job = *job_;
-  read_messages wanted{parts_.owner, parts_.id, {}};
+  read_contents wanted{parts_.owner, parts_.id, {}};
   auto part = part_tokens_max(job.model);
   for (auto left = part; job.next < job.covered.size(); ++job.next) {
     auto tokens = job.tokens[job.next];
@@ -217,7 +217,7 @@ void session_state::read_summary_part() {
   }
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
       .then(
-          [this, number = job.number](const message_list& rows) {
+          [this, number = job.number](const content_list& rows) {
             if (is_writing(number)) call_summary_model(rows);
           },
           [this, number = job.number](const error& cause) {
@@ -225,7 +225,7 @@ void session_state::read_summary_part() {
           });
 }
 
-void session_state::call_summary_model(const message_list& rows) {
+void session_state::call_summary_model(const content_list& rows) {
   auto& job = *job_;
   std::vector<told_message> told;
   for (const auto& row : rows.items) {

@@ -17,13 +17,13 @@ void session_state::begin_title() {
   is_title_tried_ = true;
   title_job_.emplace();
   title_job_->provider = last_provider_;
-  read_messages wanted{parts_.owner, parts_.id, {messages_[0].id, messages_[1].id}};
+  read_contents wanted{parts_.owner, parts_.id, {messages_[0].id, messages_[1].id}};
   auto give_up = [this](const error& cause) { end_title(cause); };
   self_->request(parts_.parent, caf::infinite, find_model{{}, model_purpose::title})
       .then(
           [this, wanted, give_up](const model_config& model) {
             self_->request(parts_.reader, caf::infinite, wanted)
-                .then([this, model](const message_list& rows) { call_title_model(model, rows); },
+                .then([this, model](const content_list& rows) { call_title_model(model, rows); },
                       give_up);
           },
           [this](const error& cause) {
@@ -33,7 +33,7 @@ void session_state::begin_title() {
           });
 }
 
-void session_state::call_title_model(const model_config& model, const message_list& rows) {
+void session_state::call_title_model(const model_config& model, const content_list& rows) {
   if (!title_job_) return;
   auto& job = *title_job_;
   std::string question;

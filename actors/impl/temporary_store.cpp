@@ -127,6 +127,12 @@ struct temporary_state {
       if (auto* known = find(id)) list.items.push_back(shown(*known));
     return list;
   }
+  caf::result<content_list> on(const read_contents& asked) {
+    content_list list;
+    for (const auto& id : asked.ids)
+      if (auto* known = find(id)) list.items.push_back({id, known->role, known->parts});
+    return list;
+  }
   caf::result<session> on(const read_session& asked) {
     if (header.id != asked.id) return make_error(errc::not_found);
     return header;
@@ -208,8 +214,8 @@ temporary_store_actor::behavior_type run_store(
   self->state.storage = storage;
   self->state.bytes_max = bytes_max;
   return {handle<commit>(self),        handle<checkpoint_reply>(self), handle<load_session>(self),
-          handle<read_messages>(self), handle<read_session>(self),     handle<page_messages>(self),
-          handle<read_message>(self)};
+          handle<read_messages>(self), handle<read_contents>(self),    handle<read_session>(self),
+          handle<page_messages>(self), handle<read_message>(self)};
 }
 
 }  // namespace

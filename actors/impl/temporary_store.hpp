@@ -16,6 +16,7 @@ using temporary_store_actor =
                      tell<checkpoint_reply>,             // not needed: nothing outlives the SESSION
                      ask<load_session, session_loaded>,  //
                      ask<read_messages, message_list>,   //
+                     ask<read_contents, content_list>,   //
                      ask<read_session, session>,         //
                      ask<page_messages, page_of<message>>,  //
                      ask<read_message, message>>;           //

@@ -32,27 +32,27 @@ const std::string path_sql =
 // Adds what the chunk brings beyond `end`, the position up to which the reply is known. A
 // checkpoint that was lost leaves a gap until it is made again, from where it began: so chunks may
 // overlap, and what stands behind a gap is left out.
-void add_chunk(message& to, int64_t& end, const reply_chunk& added) {
+void add_chunk(std::vector<part>& to, int64_t& end, const reply_chunk& added) {
   auto begin = added.position - std::ssize(added.text);
   auto index = static_cast<size_t>(added.part_index);
-  if (index == to.parts.size() && begin == end + 1) {
-    to.parts.emplace_back().type = added.type;
-    to.parts.back().text.emplace();
+  if (index == to.size() && begin == end + 1) {
+    to.emplace_back().type = added.type;
+    to.back().text.emplace();
     end = begin;
   }
-  if (index + 1 != to.parts.size() || begin > end || added.position <= end) return;
-  to.parts.back().text->append(added.text, static_cast<size_t>(end - begin));
+  if (index + 1 != to.size() || begin > end || added.position <= end) return;
+  to.back().text->append(added.text, static_cast<size_t>(end - begin));
   end = added.position;
 }
 
-expected<void> add_chunks(connection& db, message& to) {
+expected<void> add_chunks(connection& db, const message_id& reply, std::vector<part>& to) {
   auto q = db.prepare(
       "SELECT position, part_index, type, text FROM reply_chunks WHERE message_id=?"
       " ORDER BY position");
-  q.bind(to.id);
+  q.bind(reply);
   // Behind what it had when it went on.
   int64_t end = 1;
-  for (const auto& known : to.parts) end += 1 + std::ssize(known.text.value_or(""));
+  for (const auto& known : to) end += 1 + std::ssize(known.text.value_or(""));
   for (;;) {
     TRY(bool has_row, q.step());
     if (!has_row) break;
@@ -68,8 +68,43 @@ expected<message> read_whole(connection& db, const query& row, int first) {
   TRY(auto whole, read_record<message>(row, first));
   auto siblings = first + stored_count<message>();
   whole.siblings = {row.integer(siblings), row.integer(siblings + 1)};
-  if (whole.status == message_status::streaming) TRY_DONE(add_chunks(db, whole));
+  if (whole.status == message_status::streaming) TRY_DONE(add_chunks(db, whole.id, whole.parts));
   return whole;
+}
+
+expected<message_content> read_content(connection& db, const query& row, const message_id& id) {
+  message_content content;
+  content.id = id;
+  auto role = enum_of<message_role>(row.text(0));
+  auto status = enum_of<message_status>(row.text(1));
+  if (!role || !status || !detail::read_value(row, 2, content.parts))
+    return make_error(errc::corrupt_data);
+  content.role = *role;
+  if (*status == message_status::streaming) TRY_DONE(add_chunks(db, id, content.parts));
+  return content;
+}
+
+// What `read_row` makes of the row of each message that is there, of which `sql` shows columns.
+template <class Row, class Question, class ReadRow>
+expected<std::vector<Row>> read_window(const read_context& in, const Question& question,
+                                       const std::string& sql, ReadRow&& read_row) {
+  std::vector<Row> rows;
+  rows.reserve(question.ids.size());
+  size_t bytes = 0;
+  for (const auto& id : question.ids) {
+    auto q = in.db.prepare(sql);
+    q.bind(id, question.session);
+    TRY(bool has_row, q.step());
+    if (!has_row) continue;
+    bytes += row_bytes(q);
+    if (bytes > in.window_bytes_max)
+      return make_error(errc::too_large, "window_too_large",
+                        "The messages of the context window are too large together. Please choose "
+                        "a smaller contextWindow, or go on in a new session.");
+    TRY(auto row, read_row(q, id));
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 expected<void> need_session(connection& db, const user_id& owner, const session_id& id) {
@@ -200,7 +235,7 @@ expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies
     TRY(running, read_all<message>(q));
   }
   for (auto& reply : running) {
-    TRY_DONE(add_chunks(db, reply));
+    TRY_DONE(add_chunks(db, reply.id, reply.parts));
     // The last checkpoint may end inside a character.
     for (auto& part : reply.parts)
       if (part.text && !is_utf8(*part.text)) part.text = repair_utf8(*part.text);
@@ -219,22 +254,19 @@ expected<message_list> read(const read_context& in, const read_messages& questio
   TRY_DONE(need_session(in.db, question.owner_id, question.session));
   static const auto sql =
       "SELECT " + message_columns() + " FROM messages m WHERE m.id=? AND m.session_id=?";
-  message_list list;
-  size_t bytes = 0;
-  for (const auto& id : question.ids) {
-    auto q = in.db.prepare(sql);
-    q.bind(id, question.session);
-    TRY(bool has_row, q.step());
-    if (!has_row) continue;
-    bytes += row_bytes(q);
-    if (bytes > in.window_bytes_max)
-      return make_error(errc::too_large, "window_too_large",
-                        "The messages of the context window are too large together. Please choose "
-                        "a smaller contextWindow, or go on in a new session.");
-    TRY(auto whole, read_whole(in.db, q, 0));
-    list.items.push_back(std::move(whole));
-  }
-  return list;
+  auto row = [&](const query& q, const message_id&) { return read_whole(in.db, q, 0); };
+  TRY(auto items, read_window<message>(in, question, sql, row));
+  return message_list{std::move(items)};
+}
+
+expected<content_list> read(const read_context& in, const read_contents& question) {
+  TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
+  TRY_DONE(need_session(in.db, question.owner_id, question.session));
+  static const std::string sql =
+      "SELECT role,status,parts FROM messages WHERE id=? AND session_id=?";
+  auto row = [&](const query& q, const message_id& id) { return read_content(in.db, q, id); };
+  TRY(auto items, read_window<message_content>(in, question, sql, row));
+  return content_list{std::move(items)};
 }
 
 expected<message> read(const read_context& in, const read_message& question) {

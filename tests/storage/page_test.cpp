@@ -158,7 +158,7 @@ TEST_CASE("the messages of a window are bounded in bytes") {
   stored db;
   auto ada = db.add_user("ada");
   auto chat = db.add_session(ada.id);
-  read_messages window{ada.id, chat.id, {}};
+  read_contents window{ada.id, chat.id, {}};
   for (const auto& one : add_chain(db, chat.id, 3)) window.ids.push_back(one.id);
   auto large = make_message(chat.id, window.ids.back(), std::string(100'000, 'x'));
   db.put(create_message{large});
@@ -169,6 +169,7 @@ TEST_CASE("the messages of a window are bounded in bytes") {
   CHECK(code_of(refused.error()) == errc::too_large);
   CHECK(detail_of(refused.error()).reason == "window_too_large");
   CHECK(db.ask_in_window(window, 200'000)->items.size() == 4);
+  CHECK_FALSE(db.ask_in_window(read_messages{ada.id, chat.id, window.ids}, 50'000));
 }
 
 TEST_CASE("what belongs to another is absent") {
@@ -187,11 +188,13 @@ TEST_CASE("what belongs to another is absent") {
   CHECK(is_absent(page_messages{eve.id, chat.id, {}, {}}));
   CHECK(is_absent(page_messages{eve.id, chat.id, {}, secret.id}));
   CHECK(is_absent(read_messages{eve.id, chat.id, {secret.id}}));
+  CHECK(is_absent(read_contents{eve.id, chat.id, {secret.id}}));
   CHECK(is_absent(read_message{eve.id, {}, secret.id}));
   CHECK(is_absent(read_message{eve.id, chat.id, secret.id}));
   CHECK(is_absent(read_message{eve.id, own.id, secret.id}));
   CHECK(db.get(page_messages{eve.id, own.id, {}, secret.id}).items.empty());
   CHECK(db.get(read_messages{eve.id, own.id, {secret.id}}).items.empty());
+  CHECK(db.get(read_contents{eve.id, own.id, {secret.id}}).items.empty());
   auto stolen = chat;
   stolen.owner_id = eve.id;
   CHECK(is_fault(db.store(update_session{stolen}), errc::not_found));

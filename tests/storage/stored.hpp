@@ -106,7 +106,8 @@ class stored {
   auto ask(const Question& question, size_t page_bytes_max = 1 << 20) {
     return read(read_context{*reader_, now, page_bytes_max}, question);
   }
-  auto ask_in_window(const read_messages& question, size_t window_bytes_max) {
+  template <class Question>
+  auto ask_in_window(const Question& question, size_t window_bytes_max) {
     return read(read_context{*reader_, now, 1 << 20, window_bytes_max}, question);
   }
   template <class Question>

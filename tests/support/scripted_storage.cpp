@@ -232,6 +232,7 @@ struct reader_state {
   }
   caf::result<session_loaded> on(const load_session&) { return make_error(errc::not_found); }
   caf::result<message_list> on(const read_messages&) { return message_list{}; }
+  caf::result<content_list> on(const read_contents&) { return content_list{}; }
   caf::result<search_page> on(const search_texts&) { return search_page{}; }
   caf::result<session> on(const read_session& asked) {
     auto found = tables().sessions.find(asked.id);

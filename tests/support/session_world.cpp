@@ -105,11 +105,19 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
         return session_loaded{script->header, script->headers, script->summary};
       },
       [=](const read_messages& asked) -> caf::result<message_list> {
-        script->windows.push_back(asked);
         if (script->fail_read) return script->fail_read;
         message_list list;
         for (const auto& id : asked.ids)
           if (script->rows.count(id) != 0) list.items.push_back(script->rows[id]);
+        return list;
+      },
+      [=](const read_contents& asked) -> caf::result<content_list> {
+        script->windows.push_back(asked);
+        if (script->fail_read) return script->fail_read;
+        content_list list;
+        for (const auto& id : asked.ids)
+          if (auto found = script->rows.find(id); found != script->rows.end())
+            list.items.push_back({id, found->second.role, found->second.parts});
         return list;
       },
       [](const read_session&) -> caf::result<session> { return make_error(errc::internal); },

@@ -28,7 +28,7 @@ struct session_script {
   std::optional<session_summary> summary;
   bool is_absent = false;
   error fail_read;
-  std::vector<read_messages> windows;
+  std::vector<read_contents> windows;
   std::vector<int64_t> weights;  ///< as USER was told
   size_t loads = 0;
   // USER
