@@ -1,6 +1,6 @@
 #include "app/commands.hpp"
 
-#include <fstream>
+#include <algorithm>
 #include <iostream>
 
 #include "app/blocking_ask.hpp"
@@ -8,6 +8,7 @@
 #include "app/setup.hpp"
 #include "base/crypto.hpp"
 #include "base/record_json.hpp"
+#include "base/text_file.hpp"
 
 namespace parley::app {
 
@@ -23,10 +24,9 @@ expected<secret_text> read_secret(const std::string& path) {
   if (path == "-") {
     std::getline(std::cin, line);
   } else {
-    std::ifstream file{path};
-    std::getline(file, line);
-    if (!file && line.empty())
-      return make_error(errc::invalid_input, path + ": cannot be read, or is empty.");
+    TRY(line, read_text_file(path));
+    line.erase(std::min(line.size(), line.find('\n')));
+    if (line.empty()) return make_error(errc::invalid_input, path + ": its first line is empty.");
   }
   return secret_text{std::move(line)};
 }

@@ -1,12 +1,11 @@
 // parley tokens: counts and ids of texts, for scripts and for comparing with other counters.
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "app/commands.hpp"
 #include "app/token_tables.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "base/text_file.hpp"
 #include "chat/bpe.hpp"
 #include "chat/token_count.hpp"
 
@@ -15,6 +14,7 @@ namespace parley::app {
 namespace {
 
 constexpr size_t line_bytes_max = size_t{256} << 20;
+constexpr size_t file_bytes_max = size_t{1} << 30;
 constexpr int wrong_usage = 2;
 
 /// One vocabulary, and the factor of an estimate.
@@ -115,11 +115,9 @@ int count_tokens(const configuration& config, const tokens_options& options) {
               << " is not public: these counts are estimates.\n";
   }
   if (!options.file.empty()) {
-    std::ifstream file{options.file, std::ios::binary};
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file) return report(make_error(errc::invalid_input, options.file + ": cannot be read."));
-    print(*chosen, text.str(), options.prints_ids);
+    auto text = read_text_file(options.file, file_bytes_max);
+    if (!text) return report(text.error());
+    print(*chosen, *text, options.prints_ids);
     return 0;
   }
   json_reader reader{{.bytes_max = line_bytes_max, .strict = false}};

@@ -10,6 +10,7 @@
 #include "app/commands.hpp"
 #include "app/terminal.hpp"
 #include "base/json.hpp"
+#include "base/text_file.hpp"
 
 namespace parley::app {
 
@@ -173,8 +174,8 @@ int finish(const std::string& record, bool is_json, Print print) {
 expected<std::string> import_at(remote_server& on, const std::string& path) {
   open_file file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat found {};
-  if (file.number() < 0 || ::fstat(file.number(), &found) != 0 || !S_ISREG(found.st_mode))
-    return make_error(errc::invalid_input, path + ": cannot be read.");
+  if (file.number() < 0 || ::fstat(file.number(), &found) != 0) return unreadable(path, errno);
+  if (!S_ISREG(found.st_mode)) return make_error(errc::invalid_input, path + ": is no file.");
   if (found.st_size == 0) return make_error(errc::invalid_input, path + ": is empty.");
   auto name = std::filesystem::path{path}.filename().string();
   TRY(auto upload, send_file(on, file.number(), name, found.st_size));

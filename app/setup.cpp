@@ -1,10 +1,8 @@
 #include "app/setup.hpp"
 
-#include <fstream>
-#include <sstream>
-
 #include "app/blocking_ask.hpp"
 #include "base/record_json.hpp"
+#include "base/text_file.hpp"
 
 namespace parley::app {
 
@@ -69,12 +67,9 @@ expected<std::vector<std::string>> set_up(node& on, const setup_wish& wish) {
 }
 
 expected<void> read_setup_file(const std::string& path, setup_wish& into) {
-  std::ifstream file{path};
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return make_error(errc::invalid_input, path + ": cannot be read.");
+  TRY(auto text, read_text_file(path));
   json_reader reader;
-  auto body = reader.parse(text.str());
+  auto body = reader.parse(text);
   if (!body) return make_error(errc::malformed, path + ": " + sentence_of(body.error()));
   for (const auto& [name, content] : body->members()) {
     if (name == "models") {

@@ -8,10 +8,10 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <thread>
 
 #include "base/setting_rows.hpp"
+#include "base/text_file.hpp"
 
 namespace parley {
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view variable_prefix = "PARLEY_";
 constexpr std::string_view file_suffix = "_FILE";
-constexpr std::streamsize secret_bytes_max = 64 * 1024;
+constexpr size_t secret_bytes_max = 64 * 1024;
 
 bool has_prefix(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -133,15 +133,14 @@ class loader {
       fault(variable, "is set together with " + direct + "; keep one of them");
       return true;
     }
-    std::ifstream file{path, std::ios::binary};
-    std::string text(static_cast<size_t>(secret_bytes_max) + 1, '\0');
-    file.read(text.data(), secret_bytes_max + 1);
-    auto count = file.gcount();
-    if (!file.is_open() || file.bad() || count > secret_bytes_max) {
-      fault(variable, "the file " + path + " cannot be read");
+    auto read = read_text_file(path, secret_bytes_max);
+    if (!read) {
+      auto why = sentence_of(read.error());
+      why.pop_back();
+      fault(variable, why);
       return true;
     }
-    text.resize(static_cast<size_t>(count));
+    auto text = std::move(*read);
     // Editors and `echo` end a file with a line break.
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     result_.values.*row->secret = secret_text{std::move(text)};

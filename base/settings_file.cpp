@@ -1,16 +1,14 @@
 // The TOML side of base/settings.
 #include <toml++/toml.h>
 
-#include <fstream>
 #include <sstream>
 
 #include "base/setting_rows.hpp"
+#include "base/text_file.hpp"
 
 namespace parley {
 
 namespace {
-
-constexpr std::streamsize file_bytes_max = 1 << 20;
 
 std::string place_of(const std::string& path, const toml::source_position& position) {
   return path + ':' + std::to_string(position.line) + ':' + std::to_string(position.column);
@@ -42,12 +40,7 @@ raw_setting read_value(const toml::node& node) {
 }  // namespace
 
 expected<std::vector<file_setting>> read_settings_file(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string text(static_cast<size_t>(file_bytes_max) + 1, '\0');
-  file.read(text.data(), file_bytes_max + 1);
-  if (file.bad() || !file.is_open() || file.gcount() > file_bytes_max)
-    return make_error(errc::invalid_input, path + ": cannot be read.");
-  text.resize(static_cast<size_t>(file.gcount()));
+  TRY(auto text, read_text_file(path));
   try {
     std::vector<file_setting> result;
     auto table = toml::parse(text);

@@ -2,7 +2,6 @@
 
 #include <toml++/toml.h>
 
-#include <fstream>
 #include <sstream>
 
 namespace parley {
@@ -53,17 +52,6 @@ expected<toml_table> parse_toml(std::string_view text, const std::string& path) 
     return make_error(errc::invalid_input, path + ":" + std::to_string(fault.source().begin.line) +
                                                ": " + std::string{fault.description()} + ".");
   }
-}
-
-expected<std::string> read_text_file(const std::string& path) {
-  constexpr std::streamsize bytes_max = 1 << 20;
-  std::ifstream file{path, std::ios::binary};
-  std::string text(static_cast<size_t>(bytes_max) + 1, '\0');
-  file.read(text.data(), bytes_max + 1);
-  if (file.bad() || !file.is_open() || file.gcount() > bytes_max)
-    return make_error(errc::invalid_input, path + ": cannot be read.");
-  text.resize(static_cast<size_t>(file.gcount()));
-  return text;
 }
 
 }  // namespace parley

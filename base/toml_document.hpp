@@ -35,7 +35,5 @@ struct toml_member {
 
 /// `path` only names the source in errors: "path:line: …". Fails with invalid_input.
 expected<toml_table> parse_toml(std::string_view text, const std::string& path);
-/// At most 1 MiB. Fails with invalid_input.
-expected<std::string> read_text_file(const std::string& path);
 
 }  // namespace parley

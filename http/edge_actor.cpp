@@ -344,8 +344,8 @@ void edge::add_standing_headers(const exchange& x, answer& what) const {
     add("Access-Control-Allow-Origin", x.origin);
     add("Access-Control-Expose-Headers",
         x.shape == error_shape::own
-            ? "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, "
-              "RateLimit-Reset, X-Request-Id"
+            ? "Content-Disposition, ETag, Location, Retry-After, RateLimit-Limit, "
+              "RateLimit-Remaining, RateLimit-Reset, X-Request-Id"
             : "Retry-After, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
               "x-ratelimit-reset-requests, X-Request-Id, request-id");
   }

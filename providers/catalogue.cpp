@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/text_file.hpp"
 #include "base/toml_document.hpp"
 #include "providers/catalogue_file.hpp"
 

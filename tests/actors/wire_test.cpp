@@ -77,7 +77,7 @@ TEST_CASE("all messages of SESSION cross the wire") {
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
-  CHECK(check_table<reader_actor>() == 24);
+  CHECK(check_table<reader_actor>() == 25);
 }
 
 TEST_CASE("all messages of CALL cross the wire") {

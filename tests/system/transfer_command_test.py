@@ -59,7 +59,7 @@ class TransferCommandTest(system_test):
         bad.write_text('[{"mapping": tru}]')
         self.assertIn("At byte 1", self.parley("import", bad, code=1))
         self.assertEqual(json.loads(self.parley("session", "list", "--json") or "[]"), [])
-        self.assertIn("cannot be read", self.parley("import", self.folder / "none", code=1))
+        self.assertIn("no such file", self.parley("import", self.folder / "none", code=1))
         bad.write_text("")
         self.assertIn("is empty", self.parley("import", bad, code=1))
 

@@ -162,7 +162,8 @@ TEST_CASE("faults of the file come with line and column, all at once") {
   CHECK(faults_of({{"config", broken.path}}).find(broken.path + ":2:") == 0);
   text_file unended{"listen = \"127.0.0.1:80\n"};
   CHECK(faults_of({{"config", unended.path}}).find(unended.path + ":1:") == 0);
-  CHECK(faults_of({{"config", "/absent/parley.toml"}}) == "/absent/parley.toml: cannot be read.");
+  CHECK(faults_of({{"config", "/absent/parley.toml"}}) ==
+        "/absent/parley.toml: there is no such file.");
 }
 
 TEST_CASE("an unknown name is refused with the nearest one") {
@@ -201,7 +202,7 @@ TEST_CASE("a secret comes by variable or by file, never by flag, and is never sh
                             {"PARLEY_INIT_ADMIN_PASSWORD_FILE", file.path}}))
             .find("keep one of them") != std::string::npos);
   CHECK(faults_of({}, with({{"PARLEY_INIT_ADMIN_PASSWORD_FILE", "/absent"}})) ==
-        "PARLEY_INIT_ADMIN_PASSWORD_FILE: the file /absent cannot be read.");
+        "PARLEY_INIT_ADMIN_PASSWORD_FILE: /absent: there is no such file.");
   CHECK(faults_of({}, {{"PARLEY_LISTEN_FILE", file.path}}).find("no setting listen_file") !=
         std::string::npos);
   CHECK(faults_of({}, name).find("set together") != std::string::npos);
