@@ -86,7 +86,7 @@ void admin_state::admit_entrant(const std::shared_ptr<entrant>& who) {
   auto is_first = !has_users_;
   if (!is_first) {
     if (auto open = check_registration(who->asked.invite_code); !open)
-      return answers.fail<login_ticket>(who->key, std::move(open.error()));
+      return answers.fail<login_ticket>(who->key, open.error());
   }
   auto& made = who->account;
   made.role = is_first ? role::admin : who->invited ? who->invited->role : role::user;
