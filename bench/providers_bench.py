@@ -392,6 +392,8 @@ def part_sizes():
             growth = max(0, most - before) / count / 1024
             report(f"{model}: memory of a stream, {count} at a time", f"{growth:.2f}", "8",
                    growth <= 8, " MiB")
+            ended = lambda each: it.reply(each)["status"] != "streaming"
+            assert wait_until(lambda: all(map(ended, begun)), 30) is not None, "not ended"
             stored = [it.reply(each) for each in begun]
             right = sum(each["error"]["reason"] == "upstream_too_large" for each in stored)
             report(f"{model}: ended as upstream_too_large", right, count, right == count)

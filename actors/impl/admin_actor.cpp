@@ -94,7 +94,7 @@ void admin_state::make_account_once(uint64_t key, const std::shared_ptr<const ma
     hash<user>(key, asked->password,
                [this, key, asked, made = *account](std::string hashed) mutable {
                  made.password_hash = std::move(hashed);
-                 store_account(key, asked, std::move(made));
+                 store_account(key, asked, made);
                });
   };
   make_once<user>(*this, key, asked->key, make,
@@ -104,7 +104,7 @@ void admin_state::make_account_once(uint64_t key, const std::shared_ptr<const ma
 // Between the look at the key and this commit the password was hashed: another request may have
 // used the key meanwhile, and its account is then the answer.
 void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_user>& asked,
-                                user made) {
+                                const user& made) {
   std::vector<change> changes;
   if (asked->key) {
     auto& remembering =
@@ -135,7 +135,7 @@ void admin_state::show_account(uint64_t key, user_id id) {
           [this, key](error& cause) { answers.fail<user>(key, std::move(cause)); });
 }
 
-caf::result<page_of<user>> admin_state::on(const list_users& message) {
+caf::result<page_of<user>> admin_state::on(const list_users& message) const {
   return self->delegate(parts_.reader, list_accounts{message.page, message.search, message.role,
                                                      message.status, message.order});
 }

@@ -17,7 +17,7 @@ struct admin_state {
   // admin_actor.cpp
   caf::result<login_methods> on(const get_methods& message);
   caf::result<user> on(const make_user& message);
-  caf::result<page_of<user>> on(const list_users& message);
+  caf::result<page_of<user>> on(const list_users& message) const;
   caf::result<user> on(const get_user& message);
   caf::result<user> on(const change_user& message);
   caf::result<user> on(const reset_password& message);
@@ -28,7 +28,7 @@ struct admin_state {
   // admin_entry.cpp
   caf::result<login_ticket> on(const register_user& message);
   caf::result<reset_ticket> on(const enrol_user& message);
-  caf::result<page_of<invitation>> on(const list_invitations& message);
+  caf::result<page_of<invitation>> on(const list_invitations& message) const;
   caf::result<made_invitation> on(const add_invitation& message);
   caf::result<done> on(const drop_invitation& message);
 
@@ -40,8 +40,8 @@ struct admin_state {
   caf::result<model_config> on(const add_system_model& message);
   caf::result<model_config> on(const change_system_model& message);
   caf::result<done> on(const drop_system_model& message);
-  caf::result<model_config> on(const draft_system_model& message);
-  caf::result<page_of<audit_entry>> on(const list_audit& message);
+  caf::result<model_config> on(const draft_system_model& message) const;
+  caf::result<page_of<audit_entry>> on(const list_audit& message) const;
 
   // admin_quotas.cpp
   caf::result<quota_settings> on(const get_quotas& message);
@@ -73,7 +73,7 @@ struct admin_state {
   void find_invited(const std::shared_ptr<entrant>& who);
   void enrol_once(uint64_t key, const std::shared_ptr<const enrol_user>& asked);
   void make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked);
-  void store_account(uint64_t key, const std::shared_ptr<const make_user>& asked, user made);
+  void store_account(uint64_t key, const std::shared_ptr<const make_user>& asked, const user& made);
   void show_account(uint64_t key, user_id id);
   void make_system_model(uint64_t key, const add_system_model& asked);
   expected<void> check_setup_code(const secret_text& code) const;

@@ -67,12 +67,12 @@ caf::result<model_list> admin_state::on(const list_system_models&) {
   return model_list{models_};
 }
 
-caf::result<model_config> admin_state::on(const draft_system_model& message) {
+caf::result<model_config> admin_state::on(const draft_system_model& message) const {
   TRY(auto drafted, make_model(message.patch, {}, parts_.models, now()));
   return drafted;
 }
 
-caf::result<page_of<audit_entry>> admin_state::on(const list_audit& message) {
+caf::result<page_of<audit_entry>> admin_state::on(const list_audit& message) const {
   return self->delegate(parts_.reader, page_audit{message.page, message.filter});
 }
 

@@ -188,7 +188,7 @@ struct directory_state {
             [this, key, asked](const found_user& found) {
               auto room = found.id ? check_room(*found.id) : expected<void>{caf::unit};
               if (!room)
-                fail(key, asked, {}, std::move(room.error()));
+                fail(key, asked, {}, room.error());
               else if (found.id)
                 ask_user(key, asked, *found.id, retries::one);
               else

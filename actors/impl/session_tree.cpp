@@ -210,7 +210,7 @@ void session_state::store_drop(uint64_t held, message_id root) {
                        ? expected<void>{make_error(errc::not_found)}
                        : check_drop(gone);
     if (!checked) {
-      answers_.fail<done>(held, std::move(checked.error()));
+      answers_.fail<done>(held, checked.error());
       return next_record_write();
     }
     auto changed = without(gone, root);

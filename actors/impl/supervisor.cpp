@@ -157,7 +157,7 @@ struct keeper_state {
     self->quit(end_reason);
   }
 
-  relay& front() { return static_cast<relay&>(*handle->get()); }
+  relay& front() const { return static_cast<relay&>(*handle->get()); }
 
   keeper_self* self;
   supervision rule;

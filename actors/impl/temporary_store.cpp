@@ -162,7 +162,7 @@ struct temporary_state {
   }
 
   expected<page_of<message>> page_from(std::vector<const message*> rows,
-                                       const page_request& wanted) {
+                                       const page_request& wanted) const {
     if (wanted.is_descending) std::reverse(rows.begin(), rows.end());
     size_t begin = 0;
     auto end = wanted.cursor.data() + wanted.cursor.size();

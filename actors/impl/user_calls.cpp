@@ -46,7 +46,7 @@ void user_state::begin_call(uint64_t key, const open_call& asked, const model_co
   // A login that ended meanwhile calls nobody.
   auto admitted = check_caller(asked.who);
   if (admitted) admitted = check_streams();
-  if (!admitted) return answers.fail<call_ticket>(key, std::move(admitted.error()));
+  if (!admitted) return answers.fail<call_ticket>(key, admitted.error());
   call_place place{caf::actor_cast<call_parent_actor>(self),
                    id_,
                    asked.who.login,

@@ -23,7 +23,11 @@ error too_many_sessions() {
 /// Wakes the SESSION if need be. That it is this user's is proved by its loading.
 expected<user_state::open_session*> user_state::reach(session_id wanted,
                                                       std::optional<session> fresh) {
-  if (auto found = sessions_.find(wanted); found != sessions_.end()) return &found->second;
+  if (auto found = sessions_.find(wanted); found != sessions_.end()) {
+    found->second.used = ++uses_;
+    return &found->second;
+  }
+  if (sessions_.size() + 1 > parts_->limits.sessions_open_max / 4 * 3) rest_oldest();
   if (sessions_.size() >= parts_->limits.sessions_open_max) {
     error_detail detail;
     detail.reason = "sessions_open_max";
@@ -31,10 +35,25 @@ expected<user_state::open_session*> user_state::reach(session_id wanted,
     return make_error(errc::rate_limited, "Too many chats are open at once.", std::move(detail));
   }
   open_session entry;
+  entry.used = ++uses_;
   entry.holder = parts_->start_session(caf::actor_cast<session_parent_actor>(self), id_, wanted,
                                        std::move(fresh));
   self->monitor(entry.holder);
   return &sessions_.emplace(wanted, std::move(entry)).first->second;
+}
+
+// A program that opens a chat for each of its calls must not meet the limit, which is for those
+// that have something to do.
+void user_state::rest_oldest() {
+  auto oldest = sessions_.end();
+  for (auto known = sessions_.begin(); known != sessions_.end(); ++known)
+    if (known->second.running == 0 &&
+        (oldest == sessions_.end() || known->second.used < oldest->second.used))
+      oldest = known;
+  if (oldest == sessions_.end()) return;
+  // If it has something to do, another one is asked next.
+  oldest->second.used = ++uses_;
+  self->send(oldest->second.holder, rest{});
 }
 
 void user_state::tell_sessions(const end_streams& message) {

@@ -141,6 +141,7 @@ struct user_state {
   struct open_session {
     session_actor holder;
     uint64_t sent = 0;     ///< messages, for the handshake of session_idle
+    uint64_t used = 0;     ///< the lowest was used longest ago
     int running = 0;       ///< turns granted
     int64_t bytes = 0;     ///< as it says
     reader_actor texts{};  ///< of a temporary one
@@ -280,6 +281,7 @@ struct user_state {
   void remove(session_id removed, const drop_session& drop, std::function<void(const error&)> then);
   void fork(uint64_t key, const fork_own_session& asked);
   expected<open_session*> reach(session_id wanted, std::optional<session> fresh = std::nullopt);
+  void rest_oldest();
   void tell_sessions(const end_streams& message);
   void give_back(open_session& entry);
   void close_session(session_id closed);
@@ -311,6 +313,7 @@ struct user_state {
   int64_t session_count_ = 0;
 
   std::unordered_map<session_id, open_session> sessions_;
+  uint64_t uses_ = 0;              ///< of sessions
   std::vector<call_actor> calls_;  ///< at most streams_max
   std::vector<listener> listeners_;
   /// What replies that run are for.

@@ -12,7 +12,7 @@ struct fixture : account_world {
   fixture() {
     limits.sessions_max = 5;
     limits.streams_max = 2;
-    limits.sessions_open_max = 3;
+    limits.sessions_open_max = 4;
     limits.idle_max = 300s;
   }
   user account = add_user("ada", role::admin);
@@ -256,8 +256,15 @@ TEST_CASE("a turn whose key is looked up begins before the login ends, and ends 
 TEST_CASE("only so many sessions are open at a time") {
   fixture world;
   world.begin();
-  for (int i = 0; i < 3; ++i)
-    CHECK(world.ask_user<session>(patch_session{world.who, world.add(), {}}));
+  std::vector<session_id> ids;
+  for (int i = 0; i < 4; ++i) {
+    ids.push_back(world.add());
+    CHECK(world.ask_user<session>(patch_session{world.who, ids.back(), {}}));
+    if (i == 1) CHECK(world.ask_user<session>(patch_session{world.who, ids[0], {}}));
+  }
+  // Near the limit whoever was used longest ago is asked to sleep.
+  CHECK(world.record(ids[0]).rests == 0);
+  CHECK(world.record(ids[1]).rests == 1);
   auto refused = world.ask_user<session>(patch_session{world.who, world.add(), {}});
   CHECK(refusal(refused) == "rate_limited/sessions_open_max");
   CHECK(detail_of(refused.error()).retry_after_s == 1);
