@@ -127,7 +127,9 @@ void session_state::end_with_parent() {
       ending.status = message_status::interrupted;
       fill_ending(*entry, ending);
       if (entry->spent) last.changes.emplace_back(change_metering{add_usage{*entry->spent}});
-    } else if (entry->at != reply::phase::finishing) {
+    } else if (entry->at == reply::phase::finishing) {
+      entry->row.parts = entry->log.parts();  // its own may be on their way to STORAGE
+    } else {
       continue;
     }
     last.changes.emplace_back(finish_message{entry->row});

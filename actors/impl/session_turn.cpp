@@ -352,7 +352,10 @@ void session_state::finish(reply& running, reply_ending ending) {
     changed.last_message_at = entry->row.updated_at;
     changed.context_begin = entry->made->begin();
     ++changed.version;
+    // The text moves: the log has it, too, should it have to be stored again.
+    auto parts = std::move(entry->row.parts);
     commit batch{{finish_message{entry->row}, update_session{changed}}};
+    caf::get<finish_message>(batch.changes.front()).entry.parts = std::move(parts);
     if (entry->spent) batch.changes.emplace_back(change_metering{add_usage{*entry->spent}});
     commit_record(std::move(batch), changed, [this, id, ending](const error& fault) {
       if (auto* over = find(id)) on_finished(*over, ending, fault);
@@ -388,7 +391,10 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   last_provider_ = running.provider;
   last_by_ = running.by;
   self_->send(self_, session_work{});
-  if (fault) unsaved_.push_back(std::exchange(running.row, {}));
+  if (fault) {
+    running.row.parts = running.log.parts();
+    unsaved_.push_back(std::exchange(running.row, {}));
+  }
   release(running.row);
   schedule_check();
 }

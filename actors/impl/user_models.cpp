@@ -93,7 +93,7 @@ caf::result<model_config> user_state::on(const get_tried_model& message) {
 
 // With `await`: of two requests with one Idempotency-Key the second finds what the first has made.
 void user_state::need_model(const std::optional<model_id>& wanted,
-                            std::function<void(error)> then) {
+                            const std::function<void(error)>& then) {
   if (!wanted) return then({});
   if (auto* model = find_model_in(models_, *wanted))
     return then(model->enabled ? error{} : model_gone());
@@ -117,7 +117,7 @@ void user_state::store_model(uint64_t key, const add_model& asked) {
         make_error(errc::quota_exceeded, "models_max", "You have as many models as you may."));
   auto model = make_model(asked.patch, {id_, is_admin()}, parts_->models, now());
   if (!model) return fail(std::move(model.error()));
-  if (auto free = check_name_is_free(models_, *model); !free) return fail(std::move(free.error()));
+  if (auto free = check_name_is_free(models_, *model); !free) return fail(free.error());
   std::vector<change> changes;
   if (auto named = own(asked.key)) {
     auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
@@ -157,10 +157,10 @@ void user_state::change_personal_model(uint64_t key, const change_model& asked) 
   auto* present = find_model_in(models_, asked.id);
   if (present == nullptr) return fail(model_gone());
   if (auto same = check_version(asked.if_version, present->version); !same)
-    return fail(std::move(same.error()));
+    return fail(same.error());
   auto made = change_model_config(judged(*present), asked.patch, parts_->models, now());
   if (!made) return fail(std::move(made.error()));
-  if (auto free = check_name_is_free(models_, *made); !free) return fail(std::move(free.error()));
+  if (auto free = check_name_is_free(models_, *made); !free) return fail(free.error());
   auto told =
       audited(asked.who, now(), "model.changed", target_of(*made), given_names(asked.patch));
   store_then<model_config>(*this, key, {update_model{*made}, told}, [this, changed = *made] {

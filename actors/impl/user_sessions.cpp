@@ -206,7 +206,7 @@ caf::result<done> user_state::on(const remove_session& message) {
 
 // USER hears of it itself: the session no longer counts.
 void user_state::remove(session_id removed, const drop_session& drop,
-                        std::function<void(const error&)> then) {
+                        const std::function<void(const error&)>& then) {
   auto entry = reach(removed);
   if (!entry) return then(entry.error());
   ++(*entry)->sent;
@@ -301,7 +301,7 @@ void user_state::start(uint64_t key, const std::shared_ptr<post_message>& asked)
   }
   // Before the call: an upstream is not asked for what can't be stored.
   if (auto cause = parts_->storage_fault ? parts_->storage_fault() : error{}) return fail(cause);
-  if (auto room = check_streams(); !room) return fail(std::move(room.error()));
+  if (auto room = check_streams(); !room) return fail(room.error());
   if (asked->session) return start_in(key, *asked->session, std::move(turn));
   if (turn.content.kind != turn_kind::say) return start_where_it_is(key, asked);
   if (!asked->temporary && session_count_ >= sessions_max()) return fail(too_many_sessions());
@@ -322,7 +322,7 @@ void user_state::start_where_it_is(uint64_t key, const std::shared_ptr<post_mess
       [this, key, asked](const message& target) {
         asked->session = target.session_id;
         if (auto admitted = check_caller(asked->who); !admitted)
-          answers.fail<reply_ticket>(key, std::move(admitted.error()));
+          answers.fail<reply_ticket>(key, admitted.error());
         else
           start(key, asked);
       },

@@ -230,7 +230,7 @@ struct user_state {
   bool is_admin() const;
   model_viewer viewer() const { return {id_, account_.role}; }
   /// Calls `then` with an error unless the model, if one is named, can be used now.
-  void need_model(const std::optional<model_id>& wanted, std::function<void(error)> then);
+  void need_model(const std::optional<model_id>& wanted, const std::function<void(error)>& then);
   model_config judged(model_config model) const;
   void make_personal_model(uint64_t key, const add_model& asked);
   void store_model(uint64_t key, const add_model& asked);
@@ -262,7 +262,8 @@ struct user_state {
   void find_message(message_id wanted, std::function<void(const message&)> then,
                     std::function<void(error&)> fail);
   void find_in(std::vector<reader_actor> places, message_id wanted,
-               std::function<void(const message&)> then, std::function<void(error&)> fail);
+               const std::function<void(const message&)>& then,
+               const std::function<void(error&)>& fail);
   int64_t sessions_max() const;
   int streams_max() const;
   size_t models_max() const;
@@ -278,7 +279,8 @@ struct user_state {
   void go_on(const std::shared_ptr<bulk_job>& job);
 
   // user_sessions.cpp
-  void remove(session_id removed, const drop_session& drop, std::function<void(const error&)> then);
+  void remove(session_id removed, const drop_session& drop,
+              const std::function<void(const error&)>& then);
   void fork(uint64_t key, const fork_own_session& asked);
   expected<open_session*> reach(session_id wanted, std::optional<session> fresh = std::nullopt);
   void rest_oldest();

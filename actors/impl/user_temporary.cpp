@@ -35,8 +35,8 @@ void user_state::find_message(message_id wanted, std::function<void(const messag
 }
 
 void user_state::find_in(std::vector<reader_actor> places, message_id wanted,
-                         std::function<void(const message&)> then,
-                         std::function<void(error&)> fail) {
+                         const std::function<void(const message&)>& then,
+                         const std::function<void(error&)>& fail) {
   auto next = places.back();
   places.pop_back();
   self->request(next, caf::infinite, read_message{id_, {}, wanted})

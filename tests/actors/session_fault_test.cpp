@@ -155,6 +155,13 @@ TEST_CASE("a SESSION ends with its USER and keeps what there is", "[session]") {
     CHECK(w.script.rows[ticket.message].status == message_status::interrupted);
     CHECK(w.script.rows[ticket.message].tokens.count > 0);
   }
+  SECTION("of a reply whose end is being stored") {
+    w.script.holds_commits = true;
+    w.finish();
+    w.script.holds_commits = false;
+    w.kill(w.user);
+    CHECK(w.script.rows[ticket.message].status == message_status::complete);
+  }
   SECTION("of a row that waits for the database") {
     w.script.fail_commit = disk_full;
     w.finish();
