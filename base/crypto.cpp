@@ -65,6 +65,29 @@ std::string sha256(std::string_view bytes) {
   return result;
 }
 
+struct sha256_stream::state {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+};
+
+sha256_stream::sha256_stream() : state_(std::make_unique<state>()) {
+  require(state_->context != nullptr &&
+          EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+}
+
+sha256_stream::~sha256_stream() {
+  EVP_MD_CTX_free(state_->context);
+}
+
+void sha256_stream::add(std::string_view bytes) {
+  require(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string sha256_stream::finish() {
+  std::string result(32, '\0');
+  require(EVP_DigestFinal_ex(state_->context, bytes_of(result), nullptr) == 1);
+  return result;
+}
+
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
   return hmac(EVP_sha256(), key, bytes);
 }
@@ -88,6 +111,80 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
   }
   OPENSSL_cleanse(extracted.data(), extracted.size());
   result.resize(size);
+  return result;
+}
+
+std::optional<std::string> scrypt(std::string_view passphrase, std::string_view salt,
+                                  scrypt_cost cost) {
+  constexpr uint64_t memory_max = uint64_t{1} << 30;
+  auto is_fit = cost.n > 1 && (cost.n & (cost.n - 1)) == 0 && cost.r > 0 && cost.r <= 32 &&
+                cost.p > 0 && cost.p <= 16 && cost.n <= memory_max / 128 / cost.r;
+  std::string key(32, '\0');
+  // It counts some of its own beside the table.
+  if (!is_fit || EVP_PBE_scrypt(passphrase.data(), passphrase.size(), bytes_of(salt), salt.size(),
+                                cost.n, cost.r, cost.p, memory_max + (memory_max >> 4),
+                                bytes_of(key), key.size()) != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return key;
+}
+
+namespace {
+
+struct context_deleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, context_deleter>;
+
+int size_of(std::string_view text) {
+  return static_cast<int>(text.size());
+}
+
+}  // namespace
+
+std::optional<std::string> gcm_seal(const gcm_key& with, const secret_text& text) {
+  if (with.key.size() != key_ring::key_bytes || with.nonce.size() != gcm_key::nonce_bytes)
+    return std::nullopt;
+  std::string body(text.size() + gcm_key::tag_bytes, '\0');
+  int size = 0;
+  cipher_context context{EVP_CIPHER_CTX_new()};
+  auto is_done = context &&
+                 EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(with.key),
+                                    bytes_of(with.nonce)) == 1 &&
+                 EVP_EncryptUpdate(context.get(), nullptr, &size, bytes_of(with.bound_to),
+                                   size_of(with.bound_to)) == 1 &&
+                 EVP_EncryptUpdate(context.get(), bytes_of(body), &size, bytes_of(text.reveal()),
+                                   size_of(text.reveal())) == 1 &&
+                 EVP_EncryptFinal_ex(context.get(), bytes_of(body) + size, &size) == 1 &&
+                 EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, gcm_key::tag_bytes,
+                                     bytes_of(body) + text.size()) == 1;
+  if (!is_done) return std::nullopt;
+  return body;
+}
+
+std::optional<secret_text> gcm_open(const gcm_key& with, std::string_view sealed) {
+  if (with.key.size() != key_ring::key_bytes || with.nonce.size() != gcm_key::nonce_bytes ||
+      sealed.size() < gcm_key::tag_bytes)
+    return std::nullopt;
+  auto text_size = sealed.size() - gcm_key::tag_bytes;
+  std::string tag{sealed.substr(text_size)};
+  std::string text(text_size, '\0');
+  int size = 0;
+  cipher_context context{EVP_CIPHER_CTX_new()};
+  auto is_done = context &&
+                 EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(with.key),
+                                    bytes_of(with.nonce)) == 1 &&
+                 EVP_DecryptUpdate(context.get(), nullptr, &size, bytes_of(with.bound_to),
+                                   size_of(with.bound_to)) == 1 &&
+                 EVP_DecryptUpdate(context.get(), bytes_of(text), &size, bytes_of(sealed),
+                                   static_cast<int>(text_size)) == 1 &&
+                 EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, gcm_key::tag_bytes,
+                                     bytes_of(tag)) == 1 &&
+                 EVP_DecryptFinal_ex(context.get(), bytes_of(text) + size, &size) == 1;
+  // Also wipes what was decrypted before the tag turned out to be wrong.
+  secret_text result{std::move(text)};
+  if (!is_done) return std::nullopt;
   return result;
 }
 

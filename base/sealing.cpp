@@ -1,9 +1,5 @@
 #include "base/sealing.hpp"
 
-#include <openssl/evp.h>
-
-#include <memory>
-
 #include "base/text.hpp"
 
 namespace parley {
@@ -12,25 +8,6 @@ namespace {
 
 constexpr std::string_view version = "v1";
 constexpr std::string_view purpose = "parley/apikey/v1";
-constexpr size_t nonce_bytes = 12;
-constexpr size_t tag_bytes = 16;
-
-struct context_deleter {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, context_deleter>;
-
-const uint8_t* bytes_of(std::string_view text) {
-  return reinterpret_cast<const uint8_t*>(text.data());
-}
-
-uint8_t* bytes_of(std::string& text) {
-  return reinterpret_cast<uint8_t*>(text.data());
-}
-
-int size_of(std::string_view text) {
-  return static_cast<int>(text.size());
-}
 
 error unreadable() {
   return make_error(errc::corrupt_data, "key_unreadable",
@@ -68,8 +45,8 @@ std::optional<sealed_parts> split_sealed(std::string_view sealed) {
   auto nonce = parse_base64url(fields[2]);
   auto body = parse_base64url(fields[3]);
   if (fields[0] != version || !nonce || !body) return std::nullopt;
-  if (nonce->size() != nonce_bytes || body->size() < tag_bytes ||
-      body->size() > sealer::text_bytes_max + tag_bytes)
+  if (nonce->size() != gcm_key::nonce_bytes || body->size() < gcm_key::tag_bytes ||
+      body->size() > sealer::text_bytes_max + gcm_key::tag_bytes)
     return std::nullopt;
   return sealed_parts{fields[1], std::move(*nonce), std::move(*body)};
 }
@@ -87,23 +64,11 @@ expected<std::string> sealer::seal(const secret_text& text,
                                    const std::vector<std::string>& bound_to) const {
   if (text.size() > text_bytes_max) return make_error(errc::too_large, "The API key is too long.");
   auto& key = keys_.find(active_)->second;
-  auto nonce = random_bytes(nonce_bytes);
+  auto nonce = random_bytes(gcm_key::nonce_bytes);
   auto aad = join_parts(bound_to, active_);
-  std::string body(text.size() + tag_bytes, '\0');
-  int size = 0;
-  cipher_context context{EVP_CIPHER_CTX_new()};
-  auto is_done =
-      context &&
-      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.reveal()),
-                         bytes_of(nonce)) == 1 &&
-      EVP_EncryptUpdate(context.get(), nullptr, &size, bytes_of(aad), size_of(aad)) == 1 &&
-      EVP_EncryptUpdate(context.get(), bytes_of(body), &size, bytes_of(text.reveal()),
-                        size_of(text.reveal())) == 1 &&
-      EVP_EncryptFinal_ex(context.get(), bytes_of(body) + size, &size) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes,
-                          bytes_of(body) + text.size()) == 1;
-  if (!is_done) return make_error(errc::internal, "The API key could not be sealed.");
-  return std::string{version} + '.' + active_ + '.' + base64url(nonce) + '.' + base64url(body);
+  auto body = gcm_seal({key.reveal(), nonce, aad}, text);
+  if (!body) return make_error(errc::internal, "The API key could not be sealed.");
+  return std::string{version} + '.' + active_ + '.' + base64url(nonce) + '.' + base64url(*body);
 }
 
 expected<secret_text> sealer::open(std::string_view sealed,
@@ -113,25 +78,9 @@ expected<secret_text> sealer::open(std::string_view sealed,
   auto key = keys_.find(parts->key_name);
   if (key == keys_.end()) return unreadable();
   auto aad = join_parts(bound_to, parts->key_name);
-  auto& body = parts->body;
-  auto text_size = body.size() - tag_bytes;
-  std::string text(text_size, '\0');
-  int size = 0;
-  cipher_context context{EVP_CIPHER_CTX_new()};
-  auto is_done =
-      context &&
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key->second.reveal()),
-                         bytes_of(parts->nonce)) == 1 &&
-      EVP_DecryptUpdate(context.get(), nullptr, &size, bytes_of(aad), size_of(aad)) == 1 &&
-      EVP_DecryptUpdate(context.get(), bytes_of(text), &size, bytes_of(body),
-                        static_cast<int>(text_size)) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes,
-                          bytes_of(body) + text_size) == 1 &&
-      EVP_DecryptFinal_ex(context.get(), bytes_of(text) + size, &size) == 1;
-  // Also wipes what was decrypted before the tag turned out to be wrong.
-  secret_text result{std::move(text)};
-  if (!is_done) return unreadable();
-  return result;
+  auto text = gcm_open({key->second.reveal(), parts->nonce, aad}, parts->body);
+  if (!text) return unreadable();
+  return std::move(*text);
 }
 
 bool sealer::is_current(std::string_view sealed) const {

@@ -10,7 +10,9 @@
 #include <functional>
 #include <vector>
 
+#include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/passphrase.hpp"
 #include "base/text.hpp"
 
 namespace parley {
@@ -19,21 +21,6 @@ namespace {
 
 constexpr size_t file_bytes_max = 64 * 1024;
 constexpr const char* file_name = "secrets.json";
-
-class file_descriptor {
- public:
-  explicit file_descriptor(int fd) : fd_(fd) {}
-  file_descriptor(file_descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  file_descriptor& operator=(file_descriptor&&) = delete;
-  ~file_descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 error failed(std::string_view deed, const std::string& path, int cause) {
   return make_error(errc::storage_failed,
@@ -56,12 +43,12 @@ expected<file_descriptor> open_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return failed("make the data directory", path, errno);
   file_descriptor directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!directory) return failed("open the data directory", path, errno);
+  if (!directory.is_open()) return failed("open the data directory", path, errno);
   struct stat status {};
-  if (::fstat(directory.get(), &status) != 0) return failed("look at", path, errno);
+  if (::fstat(directory.number(), &status) != 0) return failed("look at", path, errno);
   if ((status.st_mode & 07) == 0) return directory;
   // Made by hand or by a container with the usual mode: others have no business here.
-  if (status.st_uid == ::geteuid() && ::fchmod(directory.get(), status.st_mode & 0770) == 0)
+  if (status.st_uid == ::geteuid() && ::fchmod(directory.number(), status.st_mode & 0770) == 0)
     return directory;
   if ((status.st_mode & 02) != 0)
     return refused(path, "can be written by every user: run chmod o-rwx on it.");
@@ -84,21 +71,21 @@ expected<std::optional<secret_text>> read_file(int directory, const std::string&
   using result = std::optional<secret_text>;
   // A link is followed: Kubernetes mounts secrets as links. What it leads to is checked.
   file_descriptor file{::openat(directory, file_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (!file && errno == ENOENT) {
+  if (!file.is_open() && errno == ENOENT) {
     struct stat link {};
     if (::fstatat(directory, file_name, &link, AT_SYMLINK_NOFOLLOW) != 0) return result{};
     if (S_ISLNK(link.st_mode))
       return refused(path, "is a link that leads nowhere: mend or remove it.");
     return read_file(directory, path);  // another process has made it between the two calls
   }
-  if (!file) return failed("open", path, errno);
+  if (!file.is_open()) return failed("open", path, errno);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return failed("look at", path, errno);
+  if (::fstat(file.number(), &status) != 0) return failed("look at", path, errno);
   TRY_DONE(check_status(status, path));
   if (static_cast<size_t>(status.st_size) > file_bytes_max)
     return refused(path, "is too large to be ours.");
   std::string text(static_cast<size_t>(status.st_size), '\0');
-  auto count = ::pread(file.get(), text.data(), text.size(), 0);
+  auto count = ::pread(file.number(), text.data(), text.size(), 0);
   if (count < 0 || static_cast<size_t>(count) != text.size()) return failed("read", path, errno);
   return result{secret_text{std::move(text)}};
 }
@@ -164,11 +151,11 @@ expected<void> write_file(int directory, const std::string& path, const secret_t
   auto draft_name = std::string{file_name} + "." + random_base62(12);
   file_descriptor file{::openat(directory, draft_name.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!file) return failed("write", path, errno);
+  if (!file.is_open()) return failed("write", path, errno);
   auto& bytes = text.reveal();
   auto is_written =
-      ::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
-      ::fsync(file.get()) == 0;
+      ::write(file.number(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+      ::fsync(file.number()) == 0;
   auto cause = errno;
   if (is_written) {
     is_written = how == placing::instead
@@ -188,17 +175,17 @@ expected<secrets> change_file(const std::string& directory,
                               const std::function<expected<void>(secrets&)>& change) {
   auto path = directory + "/" + file_name;
   file_descriptor folder{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!folder) return failed("open the data directory", directory, errno);
+  if (!folder.is_open()) return failed("open the data directory", directory, errno);
   struct stat status {};
-  if (::fstatat(folder.get(), file_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+  if (::fstatat(folder.number(), file_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
     return failed("look at", path, errno);
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
     return refused(path, "is not this user's own file: change it where it comes from.");
-  TRY(auto text, read_file(folder.get(), path));
+  TRY(auto text, read_file(folder.number(), path));
   if (!text) return failed("read", path, ENOENT);
   TRY(auto kept, parse_secrets(*text, path));
   TRY_DONE(change(kept));
-  TRY_DONE(write_file(folder.get(), path, render(kept), placing::instead));
+  TRY_DONE(write_file(folder.number(), path, render(kept), placing::instead));
   return kept;
 }
 
@@ -230,16 +217,91 @@ expected<void> drop_sealing_keys(const std::string& directory,
 expected<secrets> load_or_make_secrets(const std::string& directory) {
   auto path = directory + "/" + file_name;
   TRY(auto folder, open_directory(directory));
-  TRY(auto text, read_file(folder.get(), path));
+  TRY(auto text, read_file(folder.number(), path));
   if (text) return parse_secrets(*text, path);
 
   secrets made{key_ring::make(), key_ring::make(), secret_text{random_bytes(key_ring::key_bytes)}};
-  TRY_DONE(write_file(folder.get(), path, render(made), placing::if_absent));
-  TRY(auto stored, read_file(folder.get(), path));
+  TRY_DONE(write_file(folder.number(), path, render(made), placing::if_absent));
+  TRY(auto stored, read_file(folder.number(), path));
   if (!stored) return failed("read", path, ENOENT);
   TRY(auto result, parse_secrets(*stored, path));
   result.is_new = result.pepper == made.pepper;
   return result;
+}
+
+// -- A copy under a passphrase -------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view export_kind = "parley.secrets";
+constexpr const char* mark_name = "secrets.exported";
+
+error absent(const std::string& directory) {
+  return make_error(errc::not_found, "There is no secrets.json in " + directory + ".");
+}
+
+/// Of what data can't do without: old keys may go from the file, another active one is news.
+std::string fingerprint_of(const secrets& kept) {
+  auto& active = kept.sealing.keys.find(kept.sealing.active)->second;
+  auto named = hmac_sha256(active.reveal(), "parley/export/v1/" + kept.sealing.active);
+  return hex(hmac_sha256(kept.pepper.reveal(), named)) + "\n";
+}
+
+}  // namespace
+
+expected<std::optional<secrets>> read_secrets(const std::string& directory) {
+  using result = std::optional<secrets>;
+  file_descriptor folder{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!folder.is_open() && errno == ENOENT) return result{};
+  if (!folder.is_open()) return failed("open the data directory", directory, errno);
+  auto path = directory + "/" + file_name;
+  TRY(auto text, read_file(folder.number(), path));
+  if (!text) return result{};
+  TRY(auto parsed, parse_secrets(*text, path));
+  return result{std::move(parsed)};
+}
+
+expected<std::string> export_secrets(const std::string& directory, const secret_text& passphrase) {
+  TRY(auto kept, read_secrets(directory));
+  if (!kept) return absent(directory);
+  return seal_with_passphrase(export_kind, render(*kept), passphrase);
+}
+
+expected<void> note_secrets_export(const std::string& directory) {
+  TRY(auto kept, read_secrets(directory));
+  if (!kept) return absent(directory);
+  auto mark = std::filesystem::path{directory} / mark_name;
+  ::unlink(mark.c_str());
+  return write_new_file(mark, fingerprint_of(*kept));
+}
+
+expected<void> import_secrets(const std::string& directory, std::string_view exported,
+                              const secret_text& passphrase) {
+  TRY(auto text, open_with_passphrase(export_kind, exported, passphrase));
+  TRY(auto wanted, parse_secrets(text, "The file"));
+  TRY(auto folder, open_directory(directory));
+  auto path = directory + "/" + file_name;
+  TRY_DONE(write_file(folder.number(), path, text, placing::if_absent));
+  TRY(auto there, read_secrets(directory));
+  if (!there || !(render(*there) == render(wanted)))
+    return make_error(errc::conflict, "other_secrets",
+                      path +
+                          " has other keys. It was left as it is: if nothing needs it, move it "
+                          "away and import again.");
+  return note_secrets_export(directory);
+}
+
+secrets_copy find_secrets_copy(const std::string& directory) {
+  struct stat status {};
+  struct stat folder {};
+  if (::lstat((directory + "/" + file_name).c_str(), &status) != 0 ||
+      ::stat(directory.c_str(), &folder) != 0)
+    return secrets_copy::no_secrets;
+  if (!S_ISREG(status.st_mode) || status.st_uid != folder.st_uid) return secrets_copy::foreign;
+  auto kept = read_secrets(directory);
+  auto mark = read_whole_file(std::filesystem::path{directory} / mark_name, 1024);
+  if (!kept || !*kept || !mark) return secrets_copy::none;
+  return *mark == fingerprint_of(**kept) ? secrets_copy::made : secrets_copy::outdated;
 }
 
 }  // namespace parley

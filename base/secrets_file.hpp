@@ -2,9 +2,10 @@
 /// start.
 ///
 /// Read or made once by app/node before anything else; it blocks on the disk. Without it no stored
-/// API key opens and no password fits, so it belongs into a backup, kept apart from the data.
+/// API key opens and no password fits, so a copy of it is to be kept, apart from the backups.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -37,5 +38,29 @@ expected<secrets> turn_secrets(const std::string& directory);
 /// Takes these sealing keys out of the file, never the active one; likewise.
 expected<void> drop_sealing_keys(const std::string& directory,
                                  const std::set<std::string>& unneeded);
+
+// -- A copy under a passphrase (base/passphrase) -------------------------------------------------
+
+/// What is there, none without the file; makes nothing. Refuses what load_or_make_secrets does.
+expected<std::optional<secrets>> read_secrets(const std::string& directory);
+
+/// All of them as one text that `passphrase` opens. Refuses an absent file.
+expected<std::string> export_secrets(const std::string& directory, const secret_text& passphrase);
+/// Marks in the directory that there is such a copy, once it is where it shall be.
+expected<void> note_secrets_export(const std::string& directory);
+
+/// Puts what export_secrets has made into the directory. errc::conflict if others are there: those
+/// are never overwritten.
+expected<void> import_secrets(const std::string& directory, std::string_view exported,
+                              const secret_text& passphrase);
+
+enum class secrets_copy : uint8_t {
+  none,      ///< never exported
+  outdated,  ///< the keys were turned since
+  made,
+  foreign,  ///< the file is mounted or another user's, who has it from elsewhere
+  no_secrets
+};
+secrets_copy find_secrets_copy(const std::string& directory);
 
 }  // namespace parley

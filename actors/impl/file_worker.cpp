@@ -11,27 +11,6 @@
 
 namespace parley {
 
-error file_fault() {
-  log_error("jobs.file_failed", {{"errno", errno}});
-  auto is_full = errno == ENOSPC || errno == EDQUOT;
-  return make_error(is_full ? errc::storage_full : errc::storage_failed);
-}
-
-file_descriptor::~file_descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
-expected<void> file_descriptor::write_all(std::string_view bytes, int64_t offset) const {
-  while (!bytes.empty()) {
-    auto written = ::pwrite(number_, bytes.data(), bytes.size(), offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return file_fault();
-    bytes.remove_prefix(static_cast<size_t>(written));
-    offset += written;
-  }
-  return {};
-}
-
 namespace {
 
 constexpr std::chrono::hours stray_age_min{1};

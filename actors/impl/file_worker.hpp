@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "actors/jobs.hpp"
+#include "base/files.hpp"
 
 namespace parley {
 
@@ -16,25 +17,5 @@ enum class file_thread : uint8_t { own = 1, shared };
 
 file_worker_actor spawn_file_worker(caf::actor_system& system, std::filesystem::path directory,
                                     file_thread thread = file_thread::own);
-
-/// errc::storage_full or storage_failed, by errno.
-error file_fault();
-
-/// Closes what it holds.
-class file_descriptor {
- public:
-  explicit file_descriptor(int number) : number_(number) {}
-  ~file_descriptor();
-  file_descriptor(const file_descriptor&) = delete;
-  file_descriptor& operator=(const file_descriptor&) = delete;
-
-  int number() const { return number_; }
-  bool is_open() const { return number_ >= 0; }
-  /// All of it, at that place.
-  expected<void> write_all(std::string_view bytes, int64_t offset) const;
-
- private:
-  int number_;
-};
 
 }  // namespace parley

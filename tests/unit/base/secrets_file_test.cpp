@@ -208,3 +208,44 @@ TEST_CASE("what is no file is refused, a link to a good one is followed") {
   CHECK(refusal_of(place.data).find("not a regular file") != std::string::npos);
   CHECK(refusal_of(place.root + "/absent/data").find("No such file") != std::string::npos);
 }
+
+TEST_CASE("secrets come back out of an export, and are never overwritten by one") {
+  scratch place;
+  secret_text phrase{"correct horse battery"};
+  CHECK(code_of(export_secrets(place.data, phrase).error()) == errc::not_found);
+  CHECK(find_secrets_copy(place.data) == secrets_copy::no_secrets);
+  REQUIRE(load_or_make_secrets(place.data));
+  auto before = place.read();
+  CHECK(find_secrets_copy(place.data) == secrets_copy::none);
+  auto exported = export_secrets(place.data, phrase);
+  REQUIRE(exported);
+  // Not before the copy is where it shall be.
+  CHECK(find_secrets_copy(place.data) == secrets_copy::none);
+  REQUIRE(note_secrets_export(place.data));
+  CHECK(find_secrets_copy(place.data) == secrets_copy::made);
+  CHECK(mode_of(place.data + "/secrets.exported") == 0600);
+
+  auto elsewhere = place.root + "/elsewhere";
+  CHECK_FALSE(import_secrets(elsewhere, *exported, secret_text{"wrong horse battery"}));
+  CHECK_FALSE(fs::exists(elsewhere + "/secrets.json"));
+  REQUIRE(import_secrets(elsewhere, *exported, phrase));
+  CHECK(find_secrets_copy(elsewhere) == secrets_copy::made);
+  CHECK(load_or_make_secrets(elsewhere)->pepper == load_or_make_secrets(place.data)->pepper);
+  CHECK(mode_of(elsewhere + "/secrets.json") == 0600);
+  CHECK(import_secrets(elsewhere, *exported, phrase));
+
+  REQUIRE(turn_secrets(place.data));
+  CHECK(find_secrets_copy(place.data) == secrets_copy::outdated);
+  auto turned = place.read();
+  CHECK(turned != before);
+  CHECK(code_of(import_secrets(place.data, *exported, phrase).error()) == errc::conflict);
+  CHECK(place.read() == turned);
+}
+
+TEST_CASE("secrets that come from elsewhere are somebody else's to keep") {
+  scratch place;
+  REQUIRE(load_or_make_secrets(place.data));
+  fs::rename(place.file, place.root + "/mounted.json");
+  fs::create_symlink(place.root + "/mounted.json", place.file);
+  CHECK(find_secrets_copy(place.data) == secrets_copy::foreign);
+}

@@ -1,0 +1,45 @@
+/// Files of ours: private, and on the disk before they count. Blocks on the disk, any thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace parley {
+
+/// errc::storage_full or storage_failed, by errno; what it was goes to the log.
+error file_fault();
+/// The same, with a sentence: "Cannot write /a/b: No space left on device."
+error file_fault(std::string_view doing, const std::filesystem::path& path);
+
+/// Closes what it holds.
+class file_descriptor {
+ public:
+  explicit file_descriptor(int number) : number_(number) {}
+  file_descriptor(file_descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  file_descriptor& operator=(file_descriptor&&) = delete;
+  ~file_descriptor();
+
+  int number() const { return number_; }
+  bool is_open() const { return number_ >= 0; }
+  /// All of it, at that place.
+  expected<void> write_all(std::string_view bytes, int64_t offset) const;
+
+ private:
+  int number_;
+};
+
+/// Of a directory: that the names in it last.
+expected<void> sync_directory(const std::filesystem::path& path);
+
+/// A new file (0600) with these bytes, whole or not at all; errc::conflict if the name is taken.
+expected<void> write_new_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// All of a regular file; errc::not_found without one, too_large above `bytes_max`.
+expected<std::string> read_whole_file(const std::filesystem::path& path, size_t bytes_max);
+
+}  // namespace parley
