@@ -50,6 +50,13 @@ struct start_export {
 };
 PARLEY_INSPECT(start_export, by, key)
 
+/// The database, as it is at the beginning, into the directory of backups. ADMIN alone.
+struct start_backup {
+  caller by;
+  std::optional<request_key> key;
+};
+PARLEY_INSPECT(start_backup, by, key)
+
 struct list_jobs {
   user_id owner_id;
   page_request page;

@@ -6,9 +6,9 @@
 
 namespace parley {
 
-/// The JOBS actor: uploads, and the imports and exports that wait or run. One a node, floats, never
-/// sleeps. A job runs on a thread of its own, few at a time and one for each user; the others wait
-/// in their order.
+/// The JOBS actor: uploads, and the imports, exports and backups that wait or run. One a node,
+/// floats, never sleeps. A job runs on a thread of its own, few at a time and one for each user;
+/// the others wait in their order.
 using jobs_actor = caf::typed_actor<
     // message          answer         what it does
     ask<add_upload, upload>,         //
@@ -17,6 +17,7 @@ using jobs_actor = caf::typed_actor<
     ask<drop_upload, done>,          //
     ask<start_import, job>,          // queue it
     ask<start_export, job>,          // queue it
+    ask<start_backup, job>,          // queue it
     ask<list_jobs, page_of<job>>,    //
     ask<get_job, job>,               //
     ask<drop_job, done>,             // cancel, or forget

@@ -334,6 +334,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(upload)                     \
   X(job)                        \
   X(job_report)                 \
+  X(kept_backup)                \
   X(job_file)                   \
   X(create_upload)              \
   X(update_upload)              \
@@ -355,6 +356,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(drop_upload)                \
   X(start_import)               \
   X(start_export)               \
+  X(start_backup)               \
   X(list_jobs)                  \
   X(get_job)                    \
   X(drop_job)                   \

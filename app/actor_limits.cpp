@@ -29,4 +29,14 @@ session_limits session_limits_of(const settings& values) {
   return limits;
 }
 
+login_limits::limits login_limits_of(const settings& values) {
+  login_limits::limits limits;
+  limits.failures_free = static_cast<int>(values.login_fails_free);
+  limits.delay_max = values.login_wait_max_s;
+  limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
+  limits.address_failures_ceiling = 10 * limits.address_failures_max;
+  limits.address_window = values.login_fails_window_s;
+  return limits;
+}
+
 }  // namespace parley::app

@@ -1,6 +1,7 @@
 /// What one user and one session may have, from the settings.
 #pragma once
 
+#include "actors/impl/login_limits.hpp"
 #include "actors/impl/session_actor.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "base/settings.hpp"
@@ -9,5 +10,6 @@ namespace parley::app {
 
 user_limits user_limits_of(const settings& values);
 session_limits session_limits_of(const settings& values);
+login_limits::limits login_limits_of(const settings& values);
 
 }  // namespace parley::app

@@ -4,6 +4,7 @@
 #include "actors/impl/jobs_actor.hpp"
 #include "base/settings.hpp"
 #include "chat/token_count.hpp"
+#include "storage/backup_keeper.hpp"
 
 namespace parley::app {
 
@@ -12,8 +13,17 @@ struct database_handles {
   reader_actor reader;
 };
 
-/// The system and the counter outlive all jobs.
+/// What jobs work with; all of it outlives them.
+struct job_means {
+  const token_counter& counter;
+  storage::backup_keeper& backups;
+};
+
 jobs_parts make_jobs_parts(caf::actor_system& system, const settings& values,
-                           const token_counter& counter, const database_handles& database);
+                           const job_means& means, const database_handles& database);
+
+/// Where the server's backups are.
+std::filesystem::path backup_dir_of(const settings& values);
+storage::backup_plan backup_plan_of(const settings& values);
 
 }  // namespace parley::app

@@ -84,6 +84,7 @@ struct node::parts {
   providers::provider_services services;
   std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
   std::shared_ptr<storage::database> files;
+  std::unique_ptr<storage::backup_keeper> backups;  ///< of one that serves
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
   std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   caf_config config;
@@ -131,17 +132,16 @@ expected<void> node::parts::open() {
   is_first_start = kept.is_new;
   TRY(files, storage::database::open(
                  {.directory = values.data_dir, .busy_timeout = values.storage_busy_ms}));
+  // A program that serves nobody counts nothing.
+  counter = std::make_unique<token_counter>();
   if (options.serves) {
     TRY(sealing, examine_sealing(*files, values.data_dir, kept.sealing));
+    TRY(*counter, open_token_counter(values));
+    backups = std::make_unique<storage::backup_keeper>(backup_plan_of(values));
   }
   signer = std::make_unique<token_signer>(kept.access_tokens);
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
-  // A program that serves nobody counts nothing.
-  counter = std::make_unique<token_counter>();
-  if (options.serves) {
-    TRY(*counter, open_token_counter(values));
-  }
   TRY(services, providers::make_provider_services(values, keys));
   TRY(auto table, http::router::make(values));
   routes = std::make_unique<http::router>(std::move(table));
@@ -151,7 +151,11 @@ expected<void> node::parts::open() {
     auto code = health->failing.load();
     return code == 0 ? std::string{} : sentence_of(make_error(static_cast<errc>(code)));
   };
-  status.refresh_metrics = [this] { refresh_process_metrics(system->registry().running()); };
+  status.backups = [this] { return backups->list(); };
+  status.refresh_metrics = [this] {
+    refresh_process_metrics(system->registry().running());
+    backups->refresh_metrics();
+  };
   status.reading_script = read_reading_script(values);
   system = std::make_unique<caf::actor_system>(config);
   return {};
@@ -284,7 +288,7 @@ void node::parts::start_accounts() {
   // A command must not take up what the server has left.
   if (options.serves)
     jobs = supervise<jobs_actor>(*system, {.name = "jobs"}, [this] {
-      auto work = make_jobs_parts(*system, values, *counter, {storage, reader});
+      auto work = make_jobs_parts(*system, values, {*counter, *backups}, {storage, reader});
       return introduced(spawn_jobs(*system, std::move(work)));
     });
   directory_parts finding;
@@ -297,11 +301,7 @@ void node::parts::start_accounts() {
   finding.users_awake_max = values.users_awake_max;
   finding.session_bytes_max = static_cast<int64_t>(values.session_bytes_max);
   finding.is_single = values.mode == operating_mode::single;
-  finding.limits.failures_free = static_cast<int>(values.login_fails_free);
-  finding.limits.delay_max = values.login_wait_max_s;
-  finding.limits.address_failures_max = static_cast<double>(values.login_fails_per_address_max);
-  finding.limits.address_failures_ceiling = 10 * finding.limits.address_failures_max;
-  finding.limits.address_window = values.login_fails_window_s;
+  finding.limits = login_limits_of(values);
   directory = supervise<directory_actor>(*system, {.name = "directory"}, [this, finding] {
     return spawn_directory(*system, finding);
   });
@@ -332,6 +332,7 @@ expected<void> node::parts::start_io() {
         others.others.push_back(caf::actor_cast<channel_listener_actor>(other->provider));
     caf::anon_send(each->provider, std::move(others));
   }
+  backups->start();
   return {};
 }
 
@@ -439,6 +440,7 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   if (!parts_ || !parts_->system) return;
   auto& p = *parts_;
   p.status.is_draining = true;
+  if (p.backups) p.backups->stop();
   for (auto& each : p.io) caf::anon_send(each->edge, drain{});
   auto wait_until_idle = [&](std::chrono::milliseconds span, bool may_hurry) {
     auto until = std::chrono::steady_clock::now() + span;

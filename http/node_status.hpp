@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "http/stream_board.hpp"
+#include "schema/job.hpp"
 
 namespace parley::http {
 
@@ -25,6 +26,8 @@ struct node_status {
   std::function<void()> refresh_metrics;
   /// Of the page at /docs. Written before the first edge starts.
   page_script reading_script;
+  /// Those in the server's directory, the latest first. Any thread, never blocks.
+  std::function<std::vector<kept_backup>()> backups;
   /// Who has a stream open, on whichever edge.
   stream_board streams;
 };

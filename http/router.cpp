@@ -122,6 +122,9 @@ std::vector<route> make_admin_routes(const row_maker& make) {
       make.write(method::post, "/api/models/{id}/test", member, test_model),
       make.json(method::post, "/api/models/discover", member, rate_class::write, discover_models),
       read("/api/admin/audit", admin, get_audit),
+      read("/api/admin/backups", admin, get_backups),
+      {{method::post, "/api/admin/backup", admin, body_mode::none, 0, rate_class::write, {}},
+       post_backup},
       read("/api/admin/streams", admin, get_streams),
       read("/api/admin/channels", admin, get_channels),
   };

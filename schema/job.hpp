@@ -29,9 +29,9 @@ PARLEY_RECORD(upload, FIELD(id, "id"), FIELD(version, "version"), FIELD(created_
               FIELD(bytes, "bytes", .uses = in_create | required | out | stored, .min = 1),
               FIELD(received, "offset"), FIELD(expires_at, "expiresAt"))
 
-enum class job_kind : uint8_t { import_chats = 1, export_all };
-constexpr std::array<std::string_view, 2> names_of(job_kind) {
-  return {"import", "export"};
+enum class job_kind : uint8_t { import_chats = 1, export_all, backup };
+constexpr std::array<std::string_view, 3> names_of(job_kind) {
+  return {"import", "export", "backup"};
 }
 
 /// `interrupted`: the server ended while it ran.
@@ -59,11 +59,29 @@ struct job_counts {
 PARLEY_RECORD(job_counts, FIELD(total, "total"), FIELD(taken, "taken"), FIELD(changed, "changed"),
               FIELD(left_out, "leftOut"))
 
-struct job_report {
-  job_counts sessions;
-  job_counts messages;
+/// A copy of the database as a folder. `verified`: it was whole when it was made, and its size is
+/// still that; without it there is less to say.
+struct kept_backup {
+  std::string name;  ///< of the folder
+  instant created_at;
+  std::string version;  ///< of the program
+  int64_t schema = 0;
+  int64_t bytes = 0;
+  std::string sha256;  ///< in hex
+  bool verified = false;
 };
-PARLEY_RECORD(job_report, FIELD(sessions, "sessions"), FIELD(messages, "messages"))
+PARLEY_RECORD(kept_backup, FIELD(name, "name"), FIELD(created_at, "createdAt"),
+              FIELD(version, "version"), FIELD(schema, "schema"), FIELD(bytes, "bytes"),
+              FIELD(sha256, "sha256"), FIELD(verified, "verified"))
+
+/// What was counted, or what was made.
+struct job_report {
+  std::optional<job_counts> sessions{};
+  std::optional<job_counts> messages{};
+  std::optional<kept_backup> backup{};
+};
+PARLEY_RECORD(job_report, FIELD(sessions, "sessions"), FIELD(messages, "messages"),
+              FIELD(backup, "backup"))
 
 /// What an export has made; there until it expires.
 struct job_file {
@@ -73,8 +91,8 @@ struct job_file {
 };
 PARLEY_RECORD(job_file, FIELD(name, "name"), FIELD(bytes, "bytes"), FIELD(expires_at, "expiresAt"))
 
-/// `done` of `total` says how far it is, in bytes for an import, in sessions for an export. While
-/// it runs only JOBS knows; stored is what it began and ended with.
+/// `done` of `total` says how far it is, in bytes for an import or a backup, in sessions for an
+/// export. While it runs only JOBS knows; stored is what it began and ended with.
 struct job {
   job_id id;
   int64_t version = 1;

@@ -1,10 +1,11 @@
 #include "storage/backup.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/crypto.hpp"
+#include "base/files.hpp"
 #include "base/text.hpp"
 #include "storage/migrate.hpp"
 #include "storage/tables.hpp"
@@ -36,37 +37,58 @@ expected<void> collect_faults(connection& db, database_state& into) {
   return {};
 }
 
-/// Mapped, so that a large file costs no memory of ours.
-expected<std::string> digest_of(const std::filesystem::path& file) {
-  auto bytes = bytes_of(file);
-  auto fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  auto* start =
-      fd < 0 || bytes == 0 ? MAP_FAILED : ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (fd >= 0) ::close(fd);
-  if (start == MAP_FAILED)
-    return make_error(errc::storage_failed, file.string() + ": cannot be read.");
-  auto digest = hex(sha256({static_cast<const char*>(start), bytes}));
-  ::munmap(start, bytes);
-  return digest;
+/// What the copy will take: pages that hold nothing are left out.
+expected<int64_t> bytes_to_copy(connection& db) {
+  auto number = [&db](std::string_view sql) -> expected<int64_t> {
+    auto q = db.prepare(sql);
+    TRY(auto found, q.number());
+    return found.value_or(0);
+  };
+  TRY(auto pages, number("PRAGMA page_count"));
+  TRY(auto unused, number("PRAGMA freelist_count"));
+  TRY(auto page_bytes, number("PRAGMA page_size"));
+  return (pages - unused) * page_bytes;
+}
+
+// The database must be able to grow beside its copy.
+expected<void> check_room(const std::filesystem::path& folder, int64_t wanted) {
+  struct statvfs found {};
+  if (::statvfs(folder.c_str(), &found) != 0) return {};
+  auto free = static_cast<uint64_t>(found.f_bavail) * found.f_frsize;
+  auto needed = static_cast<uint64_t>(wanted + wanted / 8);
+  if (free >= needed) return {};
+  return make_error(errc::storage_full, "A backup needs " + std::to_string(needed >> 20U) +
+                                            " MiB in " + folder.string() + ", and " +
+                                            std::to_string(free >> 20U) + " are free.");
 }
 
 expected<made_copy> copy_and_check(const std::filesystem::path& from,
-                                   const std::filesystem::path& to) {
+                                   const std::filesystem::path& to, const backup_watch& watch) {
+  int64_t bytes = 0;
+  auto tell = [&](int64_t done) { return !watch || watch(done, 2 * bytes); };
   {
     TRY(auto source, connection::open({from.string(), false}));
-    TRY_DONE(copy_database(*source, to.string()));
+    TRY(bytes, bytes_to_copy(*source));
+    auto folder = to.parent_path();
+    TRY_DONE(check_room(folder.empty() ? "." : folder, bytes));
+    TRY_DONE(copy_database(*source, to.string(),
+                           [&](int64_t there) { return tell(std::min(there, bytes)); }));
   }
-  TRY(auto state, examine(to, true));
+  TRY(auto state, examine(to, true, [&] { return tell(bytes); }));
   if (!state.faults.empty())
     return make_error(errc::corrupt_data, "database_damaged",
                       "The copy is damaged, as the database must be: " + state.faults.front());
-  TRY(auto digest, digest_of(to));
+  TRY(auto digest,
+      digest_of(to, [&](int64_t read) { return tell(bytes + std::min(read, bytes)); }));
+  // The copy may be smaller than was thought.
+  if (!tell(2 * bytes)) return make_error(errc::timeout);
   return made_copy{to, state.bytes, std::move(digest), state.schema};
 }
 
 }  // namespace
 
-expected<database_state> examine(const std::filesystem::path& file, bool is_thorough) {
+expected<database_state> examine(const std::filesystem::path& file, bool is_thorough,
+                                 const std::function<bool()>& goes_on) {
   std::error_code fault;
   if (!std::filesystem::exists(file, fault))
     return make_error(errc::not_found, "There is no database " + file.string() + ".");
@@ -80,7 +102,10 @@ expected<database_state> examine(const std::filesystem::path& file, bool is_thor
     TRY(auto number, version.number());
     state.schema = number.value_or(0);
   }
-  if (is_thorough) TRY_DONE(collect_faults(*db, state));
+  if (!is_thorough) return state;
+  std::optional<step_watch> steps;
+  if (goes_on) steps.emplace(*db, goes_on);
+  TRY_DONE(collect_faults(*db, state));
   return state;
 }
 
@@ -95,14 +120,38 @@ expected<audit_check> check_audit_chain(const std::filesystem::path& file) {
   return all;
 }
 
-expected<made_copy> back_up(const std::filesystem::path& from, const std::filesystem::path& to) {
+expected<std::string> digest_of(const std::filesystem::path& file,
+                                const std::function<bool(int64_t bytes)>& goes_on) {
+  file_descriptor from{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!from.is_open()) return file_fault("read", file);
+  sha256_stream digest;
+  std::string piece(1 << 20, '\0');
+  for (int64_t at = 0;;) {
+    auto count = ::pread(from.number(), piece.data(), piece.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return file_fault("read", file);
+    if (count == 0) return hex(digest.finish());
+    at += count;
+    digest.add({piece.data(), static_cast<size_t>(count)});
+    if (goes_on && !goes_on(at)) return make_error(errc::timeout);
+  }
+}
+
+expected<made_copy> back_up(const std::filesystem::path& from, const std::filesystem::path& to,
+                            const backup_watch& watch) {
   std::error_code fault;
   if (!std::filesystem::exists(from, fault))
     return make_error(errc::not_found, "There is no database " + from.string() + ".");
   if (std::filesystem::exists(to, fault))
     return make_error(errc::conflict, to.string() + " is there already.");
-  auto made = copy_and_check(from, to);
-  if (!made) std::filesystem::remove(to, fault);
+  bool is_stopped = false;
+  auto made = copy_and_check(from, to, [&](int64_t done, int64_t total) {
+    is_stopped = is_stopped || (watch && !watch(done, total));
+    return !is_stopped;
+  });
+  if (made) return made;
+  std::filesystem::remove(to, fault);
+  if (is_stopped) return make_error(errc::conflict, "backup_stopped", "The backup was stopped.");
   return made;
 }
 

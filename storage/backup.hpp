@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "actors/storage_messages.hpp"
 #include "storage/connection.hpp"
@@ -22,12 +23,20 @@ struct database_state {
 
 constexpr size_t database_faults_max = 20;
 
+/// Asked now and then, with bytes; false ends the work.
+using backup_watch = std::function<bool(int64_t done, int64_t total)>;
+
 /// errc::not_found without a file, errc::corrupt_data for one that is no database. `is_thorough`
-/// reads every page.
-expected<database_state> examine(const std::filesystem::path& file, bool is_thorough);
+/// reads every page, as long as `goes_on` says so.
+expected<database_state> examine(const std::filesystem::path& file, bool is_thorough,
+                                 const std::function<bool()>& goes_on = {});
 
 /// Follows the chain of the audit log from its anchor to its end. The schema must be the newest.
 expected<audit_check> check_audit_chain(const std::filesystem::path& file);
+
+/// SHA-256 in hex. `goes_on` is told the bytes read so far; errc::timeout when it says no.
+expected<std::string> digest_of(const std::filesystem::path& file,
+                                const std::function<bool(int64_t bytes)>& goes_on = {});
 
 struct made_copy {
   std::filesystem::path file;
@@ -36,8 +45,11 @@ struct made_copy {
   int64_t schema = 0;
 };
 
-/// One consistent state as the new file `to`, on disk and examined thoroughly; nothing is left of a
-/// copy that failed.
-expected<made_copy> back_up(const std::filesystem::path& from, const std::filesystem::path& to);
+/// One consistent state as the new file `to`, on disk, examined thoroughly and read once more for
+/// its digest: the two halves of what `watch` is told. Nothing is left of a copy that failed;
+/// errc::storage_full if there is no room, errc::conflict, reason backup_stopped, if `watch` said
+/// no.
+expected<made_copy> back_up(const std::filesystem::path& from, const std::filesystem::path& to,
+                            const backup_watch& watch = {});
 
 }  // namespace parley::storage

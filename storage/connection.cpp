@@ -354,6 +354,26 @@ time_limit::~time_limit() {
   sqlite3_progress_handler(db_.handle_, 0, nullptr, nullptr);
 }
 
+step_watch::step_watch(connection& db, std::function<bool()> goes_on)
+    : db_(db), goes_on_(std::move(goes_on)) {
+  constexpr int steps_between_looks = 1000;
+  sqlite3_progress_handler(
+      db.handle_, steps_between_looks,
+      // SQLite is C: an exception must not pass through it.
+      [](void* self) {
+        try {
+          return static_cast<step_watch*>(self)->goes_on_() ? 0 : 1;
+        } catch (const std::exception&) {
+          return 1;
+        }
+      },
+      this);
+}
+
+step_watch::~step_watch() {
+  sqlite3_progress_handler(db_.handle_, 0, nullptr, nullptr);
+}
+
 // -- transactions --------------------------------------------------------------------------------
 
 expected<transaction> transaction::begin(connection& db, kind of) {

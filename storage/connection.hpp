@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -149,6 +150,7 @@ class connection {
  private:
   friend class query;
   friend class time_limit;
+  friend class step_watch;
   connection() = default;
   error fault(int code, std::string_view doing);
 
@@ -179,6 +181,20 @@ class time_limit {
 
  private:
   connection& db_;
+};
+
+/// While it lives, `goes_on` is asked every few hundred rows of a statement; when it says no, the
+/// statement fails with errc::timeout. Not beside a time_limit.
+class step_watch {
+ public:
+  step_watch(connection& db, std::function<bool()> goes_on);
+  ~step_watch();
+  step_watch(const step_watch&) = delete;
+  step_watch& operator=(const step_watch&) = delete;
+
+ private:
+  connection& db_;
+  std::function<bool()> goes_on_;
 };
 
 /// BEGIN … COMMIT; rolls back when it goes without commit(). Begin with begin().

@@ -1,10 +1,12 @@
 #include "storage/migrate.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "base/files.hpp"
 #include "base/log.hpp"
 
 namespace parley::storage {
@@ -19,7 +21,7 @@ expected<int64_t> pragma_number(connection& db, std::string_view sql) {
   return number.value_or(0);
 }
 
-expected<void> check_origin(connection& db, int64_t version, int64_t newest) {
+expected<void> check_version(connection& db, int64_t version, int64_t newest) {
   TRY(auto id, pragma_number(db, "PRAGMA application_id"));
   TRY(auto tables, pragma_number(db, "SELECT COUNT(*) FROM sqlite_schema"));
   if (tables > 0 && id != application_id)
@@ -57,20 +59,50 @@ std::string backup_path(const std::string& path, int64_t number) {
   return free_name;
 }
 
-bool sync_file(const std::string& path, int flags) {
-  auto fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return false;
-  auto is_synced = ::fsync(fd) == 0;
-  ::close(fd);
-  return is_synced;
-}
+/// A copy on its way to the disk. What is written waits there in pieces of 8 MiB: were it a
+/// gigabyte at the end, each commit of the server would wait behind it.
+class growing_file {
+ public:
+  growing_file(file_descriptor file, copy_watch watch)
+      : file_(std::move(file)), watch_(std::move(watch)) {}
+
+  bool look() {
+    struct stat status {};
+    if (::fstat(file_.number(), &status) != 0) return true;
+    constexpr unsigned written =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (status.st_size - synced_ >= piece_bytes) {
+      // Where the file system can't, the end waits for all of it.
+      (void)::sync_file_range(file_.number(), synced_, status.st_size - synced_, written);
+      synced_ = status.st_size;
+    }
+    return !watch_ || watch_(status.st_size);
+  }
+  /// Whoever reads it after this reads the disk.
+  bool finish() const {
+    if (::fsync(file_.number()) != 0) return false;
+    (void)::posix_fadvise(file_.number(), 0, 0, POSIX_FADV_DONTNEED);
+    return true;
+  }
+
+ private:
+  static constexpr off_t piece_bytes = 8 << 20;
+  file_descriptor file_;
+  copy_watch watch_;
+  off_t synced_ = 0;
+};
 
 }  // namespace
+
+expected<void> check_origin(connection& db, const std::vector<migration>& all) {
+  TRY(auto version, pragma_number(db, "PRAGMA user_version"));
+  return check_version(db, version, all.empty() ? 0 : all.back().number);
+}
 
 expected<void> migrate(connection& db, const std::string& path, const std::vector<migration>& all) {
   auto newest = all.empty() ? 0 : all.back().number;
   TRY(auto version, pragma_number(db, "PRAGMA user_version"));
-  TRY_DONE(check_origin(db, version, newest));
+  TRY_DONE(check_version(db, version, newest));
   if (version == newest) return {};
   if (version > 0) {
     auto backup = backup_path(path, newest);
@@ -84,21 +116,25 @@ expected<void> migrate(connection& db, const std::string& path, const std::vecto
   return db.execute("PRAGMA foreign_keys = ON");
 }
 
-expected<void> copy_database(connection& db, const std::string& path) {
-  // SQLite would make the file readable to others; it takes an empty one as it is.
-  auto fd = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0)
-    return make_error(errc::storage_failed, "The copy of the database could not be made.");
-  ::close(fd);
-  auto q = db.prepare("VACUUM INTO ?");
-  q.bind(path);
-  auto copied = q.run();
-  auto folder = std::filesystem::path{path}.parent_path().string();
-  if (copied && sync_file(path, O_RDWR) && sync_file(folder.empty() ? "." : folder, O_RDONLY))
-    return {};
-  ::unlink(path.c_str());
-  if (!copied) return copied;
-  return make_error(errc::storage_failed, "The copy of the database could not be made.");
+expected<void> copy_database(connection& db, const std::string& path, copy_watch watch) {
+  // SQLite would make the file readable to others; it takes an empty one as it is. Closing ours
+  // while SQLite has the file open would drop its locks.
+  file_descriptor made{
+      ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!made.is_open()) return file_fault("make", path);
+  growing_file file{std::move(made), std::move(watch)};
+  auto copy = [&]() -> expected<void> {
+    step_watch steps{db, [&] { return file.look(); }};
+    auto q = db.prepare("VACUUM INTO ?");
+    q.bind(path);
+    return q.run();
+  };
+  auto copied = copy();
+  if (copied && !file.finish()) copied = file_fault("write", path);
+  auto folder = std::filesystem::path{path}.parent_path();
+  if (copied) copied = sync_directory(folder.empty() ? "." : folder);
+  if (!copied) ::unlink(path.c_str());
+  return copied;
 }
 
 }  // namespace parley::storage

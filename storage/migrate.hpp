@@ -4,6 +4,7 @@
 /// migration is the file's user_version.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,14 @@ const std::vector<migration>& migrations();
 expected<void> migrate(connection& db, const std::string& path,
                        const std::vector<migration>& all = migrations());
 
-/// Writes a complete copy into a new file that only we may read, by the writing connection, and
-/// waits until it is on disk.
-expected<void> copy_database(connection& db, const std::string& path);
+/// errc::conflict, reason foreign_database or newer_database, unless `migrate` would take it.
+expected<void> check_origin(connection& db, const std::vector<migration>& all = migrations());
+
+/// Asked now and then with the bytes that are there; false ends the copy.
+using copy_watch = std::function<bool(int64_t bytes)>;
+
+/// Writes a complete copy into a new file that only we may read, and waits until it is on disk; it
+/// goes there a piece at a time. errc::timeout when it was ended, and nothing is left.
+expected<void> copy_database(connection& db, const std::string& path, copy_watch watch = {});
 
 }  // namespace parley::storage

@@ -14,13 +14,6 @@ namespace {
 
 constexpr auto lock_name = "parley.lock";
 
-error file_error(std::string_view doing, const std::filesystem::path& path) {
-  auto cause = std::error_code{errno, std::generic_category()}.message();
-  log_error("storage.failed", {{"cause", cause}, {"doing", doing}, {"path", path.string()}});
-  return make_error(errc::storage_failed,
-                    "Cannot " + std::string{doing} + " " + path.string() + ": " + cause + ".");
-}
-
 uint64_t bytes_of(const std::filesystem::path& path) {
   std::error_code fault;
   auto bytes = std::filesystem::file_size(path, fault);
@@ -38,10 +31,6 @@ error damage_error(const std::filesystem::path& path) {
 database::database(database_options options)
     : options_(std::move(options)), path_(options_.directory / database_file_name) {}
 
-database::~database() {
-  if (lock_fd_ >= 0) ::close(lock_fd_);
-}
-
 expected<std::shared_ptr<database>> database::open(database_options options,
                                                    const wall_clock& clock) {
   // Shared by the writer and all readers: the lock goes with the last of them.
@@ -52,34 +41,35 @@ expected<std::shared_ptr<database>> database::open(database_options options,
   return opened;
 }
 
-expected<void> database::make_files() {
+expected<directory_lock> directory_lock::take(const std::filesystem::path& directory) {
   std::error_code fault;
-  std::filesystem::create_directories(options_.directory.parent_path(), fault);
-  if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
-    return file_error("make the directory", options_.directory);
-  TRY_DONE(lock());
-  // Made by us so that nobody else can read it; SQLite gives its side files the same mode.
-  auto fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return file_error("open", path_);
-  auto is_private = ::fchmod(fd, 0600) == 0;
-  // Closing this descriptor later would drop SQLite's own locks; none are held yet.
-  ::close(fd);
-  if (!is_private) return file_error("protect", path_);
-  return {};
-}
-
-expected<void> database::lock() {
-  auto path = options_.directory / lock_name;
-  lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock_fd_ < 0) return file_error("open", path);
+  std::filesystem::create_directories(directory.parent_path(), fault);
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return file_fault("make the directory", directory);
+  auto path = directory / lock_name;
+  file_descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!file.is_open()) return file_fault("open", path);
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   // Of the open file, not of the process: ends with it however the process ends.
-  if (::fcntl(lock_fd_, F_OFD_SETLK, &whole) == 0) return {};
-  if (errno != EAGAIN && errno != EACCES) return file_error("lock", path);
+  if (::fcntl(file.number(), F_OFD_SETLK, &whole) == 0) return directory_lock{std::move(file)};
+  if (errno != EAGAIN && errno != EACCES) return file_fault("lock", path);
   return make_error(errc::conflict, "already_running",
-                    "Another Parley server uses " + options_.directory.string() + ".");
+                    "Another Parley server uses " + directory.string() + ".");
+}
+
+expected<void> database::make_files() {
+  TRY(auto lock, directory_lock::take(options_.directory));
+  lock_.emplace(std::move(lock));
+  // Made by us so that nobody else can read it; SQLite gives its side files the same mode.
+  auto fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return file_fault("open", path_);
+  auto is_private = ::fchmod(fd, 0600) == 0;
+  // Closing this descriptor later would drop SQLite's own locks; none are held yet.
+  ::close(fd);
+  if (!is_private) return file_fault("protect", path_);
+  return {};
 }
 
 // By a connection that can't write, before one that can touches the file.

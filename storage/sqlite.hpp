@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/files.hpp"
 #include "storage/connection.hpp"
 
 namespace parley::storage {
@@ -24,6 +25,18 @@ struct database_options {
   uint64_t check_bytes_max_after_crash = uint64_t{512} << 20;
 };
 
+/// The lock on a data directory, which is made (0700): one server, or one command that writes, at a
+/// time. Lasts as long as the object, however the process ends.
+class directory_lock {
+ public:
+  /// errc::conflict, reason already_running.
+  static expected<directory_lock> take(const std::filesystem::path& directory);
+
+ private:
+  explicit directory_lock(file_descriptor file) : file_(std::move(file)) {}
+  file_descriptor file_;
+};
+
 class database {
  public:
   /// Makes the directory (0700) and the file (0600) if there are none. Fails with errc::conflict,
@@ -31,7 +44,6 @@ class database {
   /// file untouched when it is damaged.
   static expected<std::shared_ptr<database>> open(database_options options,
                                                   const wall_clock& clock = system_wall_clock());
-  ~database();
   database(const database&) = delete;
   database& operator=(const database&) = delete;
 
@@ -44,13 +56,12 @@ class database {
  private:
   explicit database(database_options options);
   expected<void> make_files();
-  expected<void> lock();
   expected<void> check() const;
   expected<void> prepare(instant now) const;
 
   database_options options_;
   std::filesystem::path path_;
-  int lock_fd_ = -1;
+  std::optional<directory_lock> lock_;
 };
 
 }  // namespace parley::storage

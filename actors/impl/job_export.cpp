@@ -52,15 +52,15 @@ class account_writer {
 
   expected<void> write() {
     TRY(auto account, run_.read<user_state_loaded>(load_user{owner()}));
-    report_.sessions.total = account.session_count;
+    sessions_.total = account.session_count;
     TRY_DONE(write_account(account));
     // Those in the archive are another list.
     for (auto archived : {false, true}) TRY_DONE(write_sessions(archived));
-    report_.sessions.total = report_.sessions.taken;
+    sessions_.total = sessions_.taken;
     return {};
   }
 
-  job_report report() const { return report_; }
+  job_report report() const { return {sessions_, messages_, {}}; }
 
  private:
   user_id owner() const { return run_.work().owner_id; }
@@ -94,7 +94,7 @@ class account_writer {
         // Moved from one list to the other meanwhile.
         if (!seen_.insert(header.id).second) continue;
         TRY_DONE(write_session(header));
-        run_.advance(++report_.sessions.taken, report_.sessions.total);
+        run_.advance(++sessions_.taken, sessions_.total);
       }
       if (!page.next_cursor) return {};
       wanted.page.cursor = *page.next_cursor;
@@ -116,8 +116,8 @@ class account_writer {
       for (const auto& said : page->items) {
         chat.add(text, said);
         parents[said.id] = said.parent_id.value_or(message_id{});
-        ++report_.messages.total;
-        ++report_.messages.taken;
+        ++messages_.total;
+        ++messages_.taken;
         TRY_DONE(to_.write(std::exchange(text, {})));
       }
       if (run_.is_stopped()) return job_run::stopped();
@@ -148,7 +148,8 @@ class account_writer {
   job_run& run_;
   zip_writer& to_;
   instant now_;
-  job_report report_;
+  job_counts sessions_;
+  job_counts messages_;
   std::unordered_set<session_id> seen_;
 };
 

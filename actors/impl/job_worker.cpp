@@ -18,10 +18,17 @@ struct job_worker_state {
 
   // The one message that it gets.
   void on(const jobs_check&) {
-    if (run->work().kind == job_kind::import_chats)
-      run_import(*run);
-    else
-      run_export(*run);
+    switch (run->work().kind) {
+      case job_kind::import_chats:
+        run_import(*run);
+        break;
+      case job_kind::export_all:
+        run_export(*run);
+        break;
+      case job_kind::backup:
+        run_backup(*run);
+        break;
+    }
     self->quit();
   }
 
@@ -99,6 +106,18 @@ void job_run::fail(const error& cause, std::optional<job_report> report) {
   if (is_stopped()) return end({{}, job_status::cancelled, std::move(report)});
   log_info("job.failed", {{"job", work().id}, {"error", cause}});
   end({{}, job_status::failed, std::move(report), message_error_of(cause)});
+}
+
+void run_backup(job_run& run) {
+  auto made = run.tools().back_up([&run](int64_t done, int64_t total) {
+    run.advance(done, total);
+    return !run.is_stopped();
+  });
+  // By the end of the server, which nobody has asked this job for.
+  if (!made && !run.is_stopped() && detail_of(made.error()).reason == "backup_stopped")
+    return run.end({{}, job_status::interrupted});
+  if (!made) return run.fail(made.error());
+  run.end({{}, job_status::done, job_report{{}, {}, std::move(*made)}});
 }
 
 }  // namespace parley

@@ -1,5 +1,5 @@
-/// The worker of one job: an import or an export, on a thread of its own that may wait for disk and
-/// database. Tells its parent how far it is, then once how it ended, and ends.
+/// The worker of one job: an import, an export or a backup, on a thread of its own that may wait
+/// for disk and database. Tells its parent how far it is, then once how it ended, and ends.
 #pragma once
 
 #include <filesystem>
@@ -24,12 +24,15 @@ struct job_tools {
   size_t batch_messages_max = 200;   ///< of one commit
   size_t batch_bytes_max = 1 << 20;  ///< of texts in one commit, but for the last
   std::chrono::milliseconds tell_every{250};
+  /// Makes a backup on the calling thread, which is told now and then how far it is and says
+  /// whether to go on (storage/backup_keeper).
+  std::function<expected<kept_backup>(const std::function<bool(int64_t, int64_t)>&)> back_up{};
 };
 
 caf::actor spawn_job_worker(caf::actor_system& system, job_order order,
                             std::shared_ptr<const job_tools> tools);
 
-// -- What the two kinds share -------------------------------------------------------------------
+// -- What the kinds share -------------------------------------------------------------------
 
 /// A job as its worker sees it. One thread.
 class job_run {
@@ -70,5 +73,6 @@ class job_run {
 
 void run_import(job_run& run);
 void run_export(job_run& run);
+void run_backup(job_run& run);
 
 }  // namespace parley

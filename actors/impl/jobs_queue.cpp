@@ -33,13 +33,20 @@ caf::result<job> jobs_state::on(const start_import& asked) {
 }
 
 caf::result<job> jobs_state::on(const start_export& asked) {
+  return queue_once(asked.by, asked.key, job_kind::export_all);
+}
+
+caf::result<job> jobs_state::on(const start_backup& asked) {
+  return queue_once(asked.by, asked.key, job_kind::backup);
+}
+
+caf::result<job> jobs_state::queue_once(const caller& by, const std::optional<request_key>& once,
+                                        job_kind kind) {
   auto held = answers.hold<job>(self);
   make_once<job>(
-      *this, held.first, own(asked.by.user, asked.key),
-      [this, key = held.first, asked] {
-        queue(key, new_job(asked.by.user, job_kind::export_all), asked.by, asked.key);
-      },
-      [this, key = held.first, owner = asked.by.user](const remember_key& known) {
+      *this, held.first, own(by.user, once),
+      [this, key = held.first, by, once, kind] { queue(key, new_job(by.user, kind), by, once); },
+      [this, key = held.first, owner = by.user](const remember_key& known) {
         repeat(key, owner, known.job);
       });
   return held.second;

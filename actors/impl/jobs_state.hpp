@@ -28,6 +28,7 @@ struct jobs_state {
   // jobs_queue.cpp
   caf::result<job> on(const start_import& asked);
   caf::result<job> on(const start_export& asked);
+  caf::result<job> on(const start_backup& asked);
   caf::result<page_of<job>> on(const list_jobs& asked);
   caf::result<job> on(const get_job& asked);
   caf::result<done> on(const drop_job& asked);
@@ -92,6 +93,8 @@ struct jobs_state {
 
   // jobs_queue.cpp
   job new_job(user_id owner, job_kind kind) const;
+  caf::result<job> queue_once(const caller& by, const std::optional<request_key>& once,
+                              job_kind kind);
   void queue_import(uint64_t key, const start_import& asked);
   void queue(uint64_t key, job made, const caller& by, const std::optional<request_key>& once);
   void repeat(uint64_t key, user_id owner, job_id made);

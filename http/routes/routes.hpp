@@ -171,7 +171,9 @@ expected<void> patch_settings(edge& at, exchange& x, const parsed_request& reque
 expected<void> get_system_settings(edge& at, exchange& x, const parsed_request& request);
 expected<void> patch_system_settings(edge& at, exchange& x, const parsed_request& request);
 
-// transfers.cpp
+// transfers.cpp; those of backups are for ADMINs
+expected<void> post_backup(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_backups(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_upload(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_upload(edge& at, exchange& x, const parsed_request& request);
 expected<void> put_piece(edge& at, exchange& x, const parsed_request& request);

@@ -77,6 +77,24 @@ expected<void> post_export(edge& at, exchange& x, const parsed_request& request)
   return {};
 }
 
+expected<void> post_backup(edge& at, exchange& x, const parsed_request& request) {
+  TRY(auto key, at.read_key(x, request));
+  at.ask_jobs<job>(x, start_backup{x.who, std::move(key)}, queued_answer);
+  return {};
+}
+
+expected<void> get_backups(edge& at, exchange& x, const parsed_request&) {
+  at.ask_user<done>(x, admit{x.who}, [&at](const done&) {
+    std::string body;
+    json_writer json{body};
+    json.begin_object().key("items");
+    write_json(json, at.status().backups());
+    json.key("nextCursor").null().end_object();
+    return json_answer(200, std::move(body));
+  });
+  return {};
+}
+
 expected<void> get_jobs(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto page, read_page(request, "createdAt", true));
   at.ask_jobs<page_of<job>>(x, list_jobs{x.who.user, page},

@@ -248,7 +248,7 @@ TEST_CASE("JOBS: progress is told to the job's followers and to its owner") {
   CHECK(w.job_of(w.ada, made.id)->done == 3);
 
   w.heard.clear();
-  w.end(0, {{}, job_status::done, job_report{{1, 1}, {2, 2}}, {}, 77});
+  w.end(0, {{}, job_status::done, job_report{job_counts{1, 1}, job_counts{2, 2}}, {}, 77});
   REQUIRE(w.heard.size() == 2);
   CHECK(w.heard[0].events.at(0).name == "done");
   auto over = w.job_of(w.ada, made.id).value();
@@ -391,4 +391,22 @@ TEST_CASE("JOBS: a request sent twice acts once") {
   key.body_sha256 = "other";
   CHECK(is_fault(w.ask<job>(w.jobs(), start_export{w.by(w.ada), key}).error(), errc::invalid_input,
                  "idempotency_mismatch"));
+}
+
+TEST_CASE("a backup waits and runs as any job, and its report names what was made") {
+  jobs_world w;
+  auto made = w.ask<job>(w.jobs(), start_backup{w.by(w.ada), {}}).value();
+  CHECK(made.kind == job_kind::backup);
+  CHECK(w.export_of(w.ada).value().status == job_status::queued);
+  CHECK(w.begun() == std::vector{made.id});
+  kept_backup copy;
+  copy.name = "parley-20261128T181500Z";
+  copy.verified = true;
+  w.end(0, {{}, job_status::done, job_report{{}, {}, copy}});
+  auto over = w.job_of(w.ada, made.id).value();
+  CHECK(over.status == job_status::done);
+  CHECK(over.report.value().backup.value().name == copy.name);
+  CHECK_FALSE(over.file);
+  CHECK(json_of(w.store.tables.jobs.at(made.id)) == json_of(over));
+  CHECK(w.begun().size() == 2);
 }

@@ -55,6 +55,7 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, job_counts>) return "JobCounts";
   if constexpr (std::is_same_v<T, job_report>) return "JobReport";
   if constexpr (std::is_same_v<T, job_file>) return "JobFile";
+  if constexpr (std::is_same_v<T, kept_backup>) return "Backup";
   if constexpr (std::is_same_v<T, quota_rule>) return as == use::out ? "Quota" : "NewQuota";
   return "?";
 }
@@ -295,6 +296,7 @@ void compare_transfers(record_check& check) {
   check.compare<job_counts>("JobCounts", use::out);
   check.compare<reason_count>("ReasonCount", use::out);
   check.compare<job_file>("JobFile", use::out);
+  check.compare<kept_backup>("Backup", use::out);
   check.compare<import_body>("ImportRequest", use::in_create);
 }
 
