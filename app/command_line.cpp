@@ -10,6 +10,7 @@
 #include "app/commands_transfer.hpp"
 #include "app/doctor.hpp"
 #include "app/moving_in.hpp"
+#include "app/node_flags.hpp"
 #include "base/json.hpp"
 
 namespace parley::app {
@@ -18,59 +19,6 @@ namespace {
 
 constexpr auto password_file_meaning =
     "File whose first line is the password; - for stdin; else one is made";
-
-/// What every command that opens a database accepts. Beside the named ones each setting has a flag
-/// of its own: --streams-max 100.
-struct node_flags {
-  std::string data;
-  std::string listen;
-  std::string config;
-  std::vector<std::string> assignments;
-
-  void add_to(CLI::App& command) {
-    command.add_option("--data", data, "Directory of database and secrets (data_dir)")
-        ->type_name("DIR");
-    command.add_option("--listen", listen, "HOST:PORT to serve on (listen)")->type_name("ADDRESS");
-    command.add_option("--config", config, "TOML file with settings")->type_name("FILE");
-    command.add_option("--set", assignments, "name=value, any setting; may be repeated")
-        ->take_all()
-        ->type_name("NAME=VALUE");
-    command.allow_extras();
-    command.footer(
-        "Every setting is also a flag (--streams-max 100) and a variable\n"
-        "(PARLEY_STREAMS_MAX); `parley config print` lists them.");
-  }
-
-  expected<configuration> load(const CLI::App& command) const {
-    setting_sources sources;
-    sources.environment = take_environment();
-    auto add = [&](const char* name, const std::string& value) {
-      if (!value.empty()) sources.flags.emplace_back(name, value);
-    };
-    add("config", config);
-    add("data_dir", data);
-    add("listen", listen);
-    for (const auto& assignment : assignments) {
-      auto equals = assignment.find('=');
-      if (equals == std::string::npos)
-        return make_error(errc::invalid_input, "--set " + assignment + ": write name=value.");
-      sources.flags.emplace_back(assignment.substr(0, equals), assignment.substr(equals + 1));
-    }
-    auto rest = command.remaining();
-    for (size_t i = 0; i < rest.size(); ++i) {
-      if (!rest[i].starts_with("--"))
-        return make_error(errc::invalid_input, rest[i] + ": what is this? See --help.");
-      auto flag = rest[i].substr(2);
-      if (auto equals = flag.find('='); equals != std::string::npos)
-        sources.flags.emplace_back(flag.substr(0, equals), flag.substr(equals + 1));
-      else if (i + 1 < rest.size())
-        sources.flags.emplace_back(flag, rest[++i]);
-      else
-        return make_error(errc::invalid_input, rest[i] + ": a value is missing.");
-    }
-    return load_settings(std::move(sources));
-  }
-};
 
 /// The table, with the places that parsing fills.
 class command_line {
@@ -94,6 +42,7 @@ class command_line {
   void add_serving();
   void add_accounts();
   void add_upkeep();
+  void add_secrets();
   void add_moving_in();
   void add_configuration();
   void add_chat();
@@ -116,6 +65,8 @@ class command_line {
   user_change_options user_change_;
   std::string role_ = "USER";
   backup_options backup_;
+  restore_options restore_;
+  secrets_copy_options secrets_copy_;
   migrate_options migrate_;
   migrate_from_options migrate_from_;
   doctor_options doctor_;
@@ -246,9 +197,34 @@ void command_line::add_upkeep() {
   auto& audit = group(root_, "audit", "The audit log; the server must not run");
   local(audit, "verify", "Was an entry changed or taken out?",
         [](const configuration& config) { return verify_audit(config); });
+  auto& restoring =
+      local(root_, "restore", "Put a backup in the database's place; the server must not run",
+            [this](const configuration& config) { return restore(config, restore_); });
+  restoring.add_option("FOLDER", restore_.folder, "One backup: the folder with backup.json")
+      ->required();
+  add_json(restoring, restore_.is_json);
+  add_secrets();
+}
+
+void command_line::add_secrets() {
   auto& secrets = group(root_, "secrets", "The server's own keys, in secrets.json");
   local(secrets, "rotate", "Other keys from the next start on; what they seal is sealed anew",
         rotate_secrets);
+  auto add_passphrase = [this](CLI::App& command, const char* meaning) {
+    command.add_option("FILE", secrets_copy_.file, meaning)->required();
+    command
+        .add_option("--passphrase-file", secrets_copy_.passphrase_file,
+                    "File whose first line is the passphrase; - for stdin; else it is asked")
+        ->type_name("FILE");
+  };
+  add_passphrase(
+      local(secrets, "export", "Copy them into a file that a passphrase opens",
+            [this](const configuration& config) { return export_secrets(config, secrets_copy_); }),
+      "The file to make");
+  add_passphrase(
+      local(secrets, "import", "Put such a copy where there is no secrets.json",
+            [this](const configuration& config) { return import_secrets(config, secrets_copy_); }),
+      "What `secrets export` has made");
 }
 
 void command_line::add_moving_in() {

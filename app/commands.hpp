@@ -56,6 +56,13 @@ struct backup_options {
 /// Beside a running server or without one.
 int back_up(const configuration& config, const backup_options& options);
 
+struct restore_options {
+  std::string folder;  ///< of one backup
+  bool is_json = false;
+};
+/// Puts a backup in the database's place; what was there is kept.
+int restore(const configuration& config, const restore_options& options);
+
 struct migrate_options {
   bool is_check = false;  ///< only says what would be done
   bool is_json = false;
@@ -65,6 +72,13 @@ int migrate(const configuration& config, const migrate_options& options);
 
 /// Other keys in the secrets file, from the next start of the server on.
 int rotate_secrets(const configuration& config);
+
+struct secrets_copy_options {
+  std::string file;
+  std::string passphrase_file;  ///< empty: it is asked
+};
+int export_secrets(const configuration& config, const secrets_copy_options& options);
+int import_secrets(const configuration& config, const secrets_copy_options& options);
 
 int check_config(const configuration& config);
 int print_config(const configuration& config);

@@ -1,14 +1,13 @@
-// parley backup, parley migrate: the database as a file.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <fstream>
+// parley backup, restore, migrate: the database as a file.
 #include <iostream>
 
 #include "app/commands.hpp"
 #include "base/clock.hpp"
-#include "base/json.hpp"
-#include "storage/backup.hpp"
+#include "base/record_json.hpp"
+#include "base/secrets_file.hpp"
+#include "storage/backup_keeper.hpp"
+#include "storage/restore.hpp"
+#include "storage/sealed_keys.hpp"
 #include "storage/sqlite.hpp"
 
 namespace parley::app {
@@ -17,54 +16,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "20261128T181500Z": sorts by time and is a file name everywhere.
-std::string stamp_of(instant at) {
-  std::string stamp;
-  for (char c : to_string(at).substr(0, 19))
-    if (c != '-' && c != ':') stamp += c;
-  return stamp + "Z";
+constexpr auto no_copy_of_secrets =
+    "WARNING: nobody has made a copy of secrets.json: parley secrets export FILE.\n";
+
+/// What a restored database needs beside it.
+enum class secrets_fit : uint8_t { fitting, absent, other };
+expected<secrets_fit> look_at_secrets(const fs::path& data_dir) {
+  TRY(auto kept, read_secrets(data_dir.string()));
+  if (!kept) return secrets_fit::absent;
+  TRY(auto db, storage::connection::open({(data_dir / storage::database_file_name).string()}));
+  auto used = storage::sealing_keys_in_use(*db);
+  // A database of an older schema, which has no such table yet.
+  if (!used) return secrets_fit::fitting;
+  for (const auto& name : *used)
+    if (kept->sealing.find(name) == nullptr) return secrets_fit::other;
+  return secrets_fit::fitting;
 }
 
-expected<fs::path> make_folder(const fs::path& inside, instant now) {
-  std::error_code fault;
-  fs::create_directories(inside.parent_path(), fault);
-  if (::mkdir(inside.c_str(), 0700) != 0 && errno != EEXIST)
-    return make_error(errc::invalid_input, inside.string() + ": this folder can't be made.");
-  auto folder = inside / ("parley-" + stamp_of(now));
-  if (::mkdir(folder.c_str(), 0700) != 0)
-    return make_error(errc::invalid_input,
-                      folder.string() + (errno == EEXIST ? ": a backup of this second is there."
-                                                         : ": this folder can't be made."));
-  return folder;
-}
-
-std::string manifest_of(const storage::made_copy& made, instant now) {
-  std::string text;
-  json_writer json{text};
-  json.begin_object().member("version", PARLEY_VERSION).member("createdAt", to_string(now));
-  json.member("schema", made.schema).key("files").begin_array();
-  json.begin_object().member("name", made.file.filename().string());
-  json.member("bytes", made.bytes).member("sha256", made.sha256).end_object();
-  json.end_array().end_object();
-  return text;
-}
-
-expected<std::string> make_backup(const settings& values, const fs::path& inside,
-                                  fs::path& folder) {
-  auto now = system_wall_clock().now();
-  TRY(folder, make_folder(inside, now));
-  auto made = storage::back_up(fs::path{values.data_dir} / storage::database_file_name,
-                               folder / storage::database_file_name);
-  if (!made) {
-    ::rmdir(folder.c_str());
-    return made.error();
-  }
-  auto manifest = manifest_of(*made, now);
-  std::ofstream file{folder / "backup.json"};
-  file << manifest << "\n";
-  if (!file.flush())
-    return make_error(errc::storage_failed, folder.string() + ": backup.json can't be written.");
-  return manifest;
+std::string_view name_of(secrets_fit fit) {
+  return fit == secrets_fit::fitting ? "fitting" : fit == secrets_fit::absent ? "absent" : "other";
 }
 
 std::string needed(const storage::database_state& state) {
@@ -75,17 +45,51 @@ std::string needed(const storage::database_state& state) {
 }  // namespace
 
 int back_up(const configuration& config, const backup_options& options) {
-  fs::path folder;
-  auto manifest = make_backup(config.values, options.folder, folder);
-  if (!manifest) return report(manifest.error());
+  storage::lower_priority();
+  auto made = storage::make_backup(fs::path{config.values.data_dir} / storage::database_file_name,
+                                   options.folder, system_wall_clock().now());
+  if (!made) return report(made.error());
   if (options.is_json) {
-    std::cout << *manifest << "\n";
+    std::cout << storage::manifest_of(*made);
     return 0;
   }
-  std::cout << "The backup is " << folder.string()
+  std::cout << "The backup is " << (fs::path{options.folder} / made->name).string()
             << ", whole and checked.\nNot in it: secrets.json of " << config.values.data_dir
             << ". Keep a copy of that elsewhere; without it no stored\nAPI key opens and no "
                "password fits.\n";
+  auto copy = find_secrets_copy(config.values.data_dir);
+  if (copy == secrets_copy::none || copy == secrets_copy::outdated) std::cout << no_copy_of_secrets;
+  return 0;
+}
+
+int restore(const configuration& config, const restore_options& options) {
+  const fs::path data_dir{config.values.data_dir};
+  auto restored = storage::restore(options.folder, data_dir, system_wall_clock().now());
+  if (!restored) return report(restored.error());
+  auto fit = look_at_secrets(data_dir);
+  if (!fit) return report(fit.error());
+  const auto& kept_in = restored->kept_in.string();
+  if (options.is_json) {
+    std::string text;
+    json_writer json{text};
+    json.begin_object().key("backup");
+    write_json(json, restored->backup);
+    if (!kept_in.empty()) json.member("keptIn", kept_in);
+    json.member("secrets", name_of(*fit)).end_object();
+    std::cout << text << "\n";
+    return 0;
+  }
+  std::cout << "The database in " << data_dir.string() << " is that of "
+            << to_string(restored->backup.created_at) << " now, checked.\n";
+  if (!kept_in.empty())
+    std::cout << "What was there is in " << kept_in << "; delete it when nothing needs it.\n";
+  if (*fit == secrets_fit::absent)
+    std::cout << "secrets.json is missing, and a backup does not have it: before the server starts,"
+                 " put a copy\nthere, or: parley secrets import FILE. Without it no stored API key "
+                 "opens and no password fits.\n";
+  if (*fit == secrets_fit::other)
+    std::cout << "WARNING: secrets.json there is not the file that API keys in the backup were "
+                 "sealed with.\nPut the right copy there before the server starts.\n";
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <iostream>
 
 #include "app/commands.hpp"
+#include "app/job_parts.hpp"
 #include "app/terminal.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
@@ -180,14 +181,14 @@ finding check_secrets(const settings& values) {
   auto read = load_or_make_secrets(values.data_dir);
   if (!read)
     return bad("secrets", sentence_of(read.error()), "Mend it, or put a copy of the file back.");
-  return well("secrets", "all keys are there; keep a copy apart from the backups");
+  return well("secrets", "all keys are there");
 }
 
 finding check_database(const settings& values) {
   auto file = database_of(values);
   auto state = storage::examine(file, true);
   if (!state && code_of(state.error()) == errc::not_found) return well("database", "none yet");
-  constexpr auto restore = "Stop the server and put a backup in its place; keep the damaged file.";
+  constexpr auto restore = "Stop the server, then: parley restore FOLDER, the latest backup.";
   if (!state) return bad("database", sentence_of(state.error()), restore);
   if (!state->faults.empty())
     return bad("database", file.string() + ": " + state->faults.front() + ".", restore);
@@ -215,6 +216,61 @@ finding check_audit(const settings& values) {
                    " does not follow from the one before it: somebody has changed it.",
                "Compare it with a backup, and find out who could write to the database.");
   return well("audit log", std::to_string(chain->rows) + " entries, the chain holds");
+}
+
+finding check_secrets_copy(const settings& values) {
+  constexpr auto mend = "parley secrets export FILE, and keep it apart from the backups.";
+  switch (find_secrets_copy(values.data_dir)) {
+    case secrets_copy::none:
+      return warn("secrets copy",
+                  "Nobody has made a copy of secrets.json, which no backup has; without it no "
+                  "stored API key opens and no password fits.",
+                  mend);
+    case secrets_copy::outdated:
+      return warn("secrets copy", "The keys were turned since a copy of them was made.", mend);
+    case secrets_copy::foreign:
+      return well("secrets copy", "secrets.json comes from elsewhere");
+    case secrets_copy::no_secrets:
+      return well("secrets copy", "there are no secrets yet");
+    case secrets_copy::made:
+      break;
+  }
+  return well("secrets copy", "was made");
+}
+
+std::string age_text(std::chrono::seconds age) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::hours>(age).count()) + " hours old";
+}
+
+finding check_backups(const settings& values) {
+  auto plan = backup_plan_of(values);
+  auto where = plan.folder.string();
+  auto now = system_wall_clock().now();
+  storage::backup_past past;
+  struct stat secrets {};
+  // They were made at the first start.
+  if (::stat((fs::path{values.data_dir} / "secrets.json").c_str(), &secrets) == 0)
+    past.start = std::chrono::seconds{std::max<int64_t>(0, now.ms / 1000 - secrets.st_mtime)};
+  auto all = storage::list_backups(plan.folder);
+  auto last = std::find_if(all.begin(), all.end(), [](const auto& one) { return one.verified; });
+  if (last != all.end()) {
+    past.last = std::chrono::duration_cast<std::chrono::seconds>(now - last->created_at);
+    auto digest = storage::digest_of(plan.folder / last->name / storage::database_file_name);
+    if (!digest || *digest != last->sha256)
+      return bad("backups", (plan.folder / last->name).string() + " is not what it was.",
+                 "Look after the disk; make another one: parley backup " + where);
+  }
+  if (storage::is_late(plan, past))
+    return warn("backups",
+                past.last ? "The last one in " + where + " is " + age_text(*past.last) + "."
+                          : "There is none in " + where + ".",
+                "Does the server run, and is there room? Its log says backup.failed and why; or "
+                "make one: parley backup " +
+                    where);
+  if (past.last) return well("backups", "the last one is whole, and " + age_text(*past.last));
+  return well("backups", plan.every.count() == 0
+                             ? "none in " + where + ", and the server makes none by itself"
+                             : "none yet; the server makes them in " + where);
 }
 
 bool is_sound(const std::vector<finding>& all) {
@@ -297,7 +353,8 @@ std::vector<finding> examine_installation(const configuration& config) {
   std::vector<finding> all{check_configuration(config), check_proxies(values),
                            check_permissions(values),   check_file_system(values),
                            check_descriptors(values),   check_clock(values),
-                           check_secrets(values),       check_database(values)};
+                           check_secrets(values),       check_secrets_copy(values),
+                           check_database(values),      check_backups(values)};
   if (is_sound(all)) all.push_back(check_audit(values));
   return all;
 }

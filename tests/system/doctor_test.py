@@ -43,9 +43,9 @@ class DoctorTest(system_test):
         found = self.doctor()
         self.assertEqual(list(found), ["configuration", "trusted_proxies", "permissions",
                                        "file system", "descriptors", "clock", "secrets",
-                                       "database", "audit log"])
+                                       "secrets copy", "database", "backups", "audit log"])
         for check in ("configuration", "trusted_proxies", "permissions", "secrets", "database",
-                      "audit log"):
+                      "backups", "audit log"):
             self.assertEqual(found[check]["level"], "ok", found[check])
         self.assertIn("the chain holds", found["audit log"]["what"])
         self.server.start()
@@ -118,6 +118,41 @@ class DoctorTest(system_test):
         with contextlib.closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA user_version = 9999")
         self.assert_found("database", "fault", "schema 9999")
+
+    def test_a_copy_of_the_secrets(self):
+        self.assert_found("secrets copy", "warning", "Nobody has made a copy")
+        phrase = self.folder / "phrase.txt"
+        phrase.write_text("correct horse battery\n")
+        made = self.run_parley("secrets", "export", str(self.folder / "keys.json"),
+                               "--passphrase-file", str(phrase))
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertEqual(self.doctor()["secrets copy"]["level"], "ok")
+        self.run_parley("secrets", "rotate")
+        self.assert_found("secrets copy", "warning", "turned since")
+
+    def test_backups(self):
+        inside = self.data / "backups"
+        self.assertIn("none yet", self.doctor()["backups"]["what"])
+        self.assertEqual(self.run_parley("backup", str(inside)).returncode, 0)
+        self.assertIn("0 hours old", self.doctor()["backups"]["what"])
+        made, = inside.iterdir()
+        copy = made / "parley.db"
+        good = copy.read_bytes()
+        copy.write_bytes(good[:-1] + b"x")
+        self.assert_found("backups", "fault", "is not what it was")
+        copy.write_bytes(good)
+        manifest = made / "backup.json"
+        told = json.loads(manifest.read_text())
+        told["createdAt"] = "2026-01-01T00:00:00.000Z"
+        manifest.write_text(json.dumps(told))
+        self.assert_found("backups", "warning", "hours old")
+        for path in (manifest, copy):
+            path.unlink()
+        made.rmdir()
+        old = time.time() - 3 * 86400
+        os.utime(self.data / "secrets.json", (old, old))
+        self.assert_found("backups", "warning", "There is none in")
+        self.assertEqual(self.doctor("--backup-every-hours", "0")["backups"]["level"], "ok")
 
     def test_the_audit_log(self):
         with contextlib.closing(sqlite3.connect(self.data / "parley.db")) as connection:
