@@ -19,12 +19,12 @@ struct file_worker_state {
   static inline const char* name = "file_worker";
   explicit file_worker_state(file_worker_actor::pointer) {}
 
-  caf::result<done> on(const write_piece& piece) {
+  caf::result<done> on(const write_piece& piece) const {
     TRY_DONE(write(piece));
     return done{};
   }
 
-  caf::result<file_piece> on(const read_piece& wanted) {
+  caf::result<file_piece> on(const read_piece& wanted) const {
     file_descriptor from{
         ::open((directory / wanted.name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     if (!from.is_open()) return errno == ENOENT ? make_error(errc::not_found) : file_fault();
@@ -36,12 +36,12 @@ struct file_worker_state {
     return piece;
   }
 
-  void on(const erase_file& gone) {
+  void on(const erase_file& gone) const {
     if (::unlink((directory / gone.name).c_str()) != 0 && errno != ENOENT) (void)file_fault();
   }
 
   // A file that was made just now may be of a row that the list does not have yet.
-  void on(const keep_files& kept) {
+  void on(const keep_files& kept) const {
     std::set<std::string> names{kept.names.begin(), kept.names.end()};
     auto before = std::filesystem::file_time_type::clock::now() - stray_age_min;
     std::error_code fault;
@@ -56,7 +56,7 @@ struct file_worker_state {
   std::filesystem::path directory;
 
  private:
-  expected<void> write(const write_piece& piece) {
+  expected<void> write(const write_piece& piece) const {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return file_fault();
     file_descriptor to{::open((directory / piece.name).c_str(),
                               O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};

@@ -37,9 +37,10 @@ class reading : public import_sink {
   }
 
  protected:
-  job_run& run_;
+  job_run& run() const { return run_; }
 
  private:
+  job_run& run_;
   int64_t behind_;
   int64_t total_;
 };
@@ -55,19 +56,19 @@ class storing final : public reading {
   using reading::reading;
 
   expected<import_verdict> take(imported_session&& chat) override {
-    if (run_.is_stopped()) return job_run::stopped();
-    if (chat.messages.size() > run_.tools().messages_max) return import_verdict{"messages_max"};
+    if (run().is_stopped()) return job_run::stopped();
+    if (chat.messages.size() > run().tools().messages_max) return import_verdict{"messages_max"};
     complete(chat);
     auto stored = store(chat);
     if (stored) {
-      run_.note_made(chat.header);
+      run().note_made(chat.header);
       ++so_far_.sessions.taken;
       so_far_.messages.add(chat.counts);
       return import_verdict{};
     }
     auto reason = detail_of(stored.error()).reason;
     if (reason == "already_imported" || reason == "sessions_max") return import_verdict{reason};
-    return std::move(stored.error());
+    return stored.error();
   }
 
   /// Of what is stored, whether the file was read to its end or not.
@@ -76,7 +77,7 @@ class storing final : public reading {
  private:
   void complete(imported_session& chat) const {
     auto& header = chat.header;
-    header.owner_id = run_.work().owner_id;
+    header.owner_id = run().work().owner_id;
     header.source = session_source{to_string(chat.source), chat.source_id};
     header.message_count = std::ssize(chat.messages);
     if (!header.title.empty()) header.title_source = title_source::user;
@@ -84,7 +85,7 @@ class storing final : public reading {
     constexpr auto vocabulary = token_vocabulary::bytes;
     for (auto& said : chat.messages) {
       said.session_id = header.id;
-      said.measure = run_.tools().counter->measure(vocabulary, said.parts);
+      said.measure = run().tools().counter->measure(vocabulary, said.parts);
       said.tokens = {said.measure.guessed, std::string{to_string(vocabulary)}, true};
     }
   }
@@ -99,16 +100,16 @@ class storing final : public reading {
   bool fits_one_commit(const std::vector<message>& messages) const {
     size_t bytes = 0;
     for (const auto& said : messages) bytes += bytes_of(said);
-    return messages.size() <= run_.tools().batch_messages_max &&
-           bytes <= run_.tools().batch_bytes_max;
+    return messages.size() <= run().tools().batch_messages_max &&
+           bytes <= run().tools().batch_bytes_max;
   }
 
   expected<void> store(imported_session& chat) {
-    const auto& tools = run_.tools();
+    const auto& tools = run().tools();
     auto is_whole = fits_one_commit(chat.messages);
     commit batch;
-    batch.changes.emplace_back(
-        change_transfer{import_session{chat.header, run_.work().id, tools.sessions_max, is_whole}});
+    batch.changes.emplace_back(change_transfer{
+        import_session{chat.header, run().work().id, tools.sessions_max, is_whole}});
     size_t bytes = 0;
     for (auto& said : chat.messages) {
       bytes += bytes_of(said);
@@ -116,13 +117,13 @@ class storing final : public reading {
       if (is_whole) continue;
       if (batch.changes.size() <= tools.batch_messages_max && bytes <= tools.batch_bytes_max)
         continue;
-      TRY_DONE(run_.store(batch));
+      TRY_DONE(run().store(batch));
       batch.changes.clear();
       bytes = 0;
-      if (run_.is_stopped()) return job_run::stopped();
+      if (run().is_stopped()) return job_run::stopped();
     }
     if (!is_whole) batch.changes.emplace_back(change_transfer{finish_import{chat.header}});
-    return run_.store(batch);
+    return run().store(batch);
   }
 
   import_outcome so_far_;

@@ -261,7 +261,7 @@ account_event event_of(const job& work, std::string name) {
 
 }  // namespace
 
-void jobs_state::tell_followers(entry& of, const std::string& name) {
+void jobs_state::tell_followers(const entry& of, const std::string& name) const {
   auto happened = event_of(of.work, name);
   for (const auto& known : of.followers)
     self->send(known.reader, event_slice{known.stream, {happened}, {}});

@@ -67,7 +67,7 @@ void jobs_state::queue_import(uint64_t key, const start_import& asked) {
             auto made = new_job(asked.by.user, job_kind::import_chats);
             made.upload_id = known.id;
             made.total = known.bytes;
-            queue(key, std::move(made), asked.by, asked.key);
+            queue(key, made, asked.by, asked.key);
           },
           [this, key](error& cause) { answers.fail<job>(key, std::move(cause)); });
 }
@@ -83,10 +83,9 @@ expected<void> jobs_state::check_room(user_id owner) const {
   return caf::unit;
 }
 
-void jobs_state::queue(uint64_t key, job made, const caller& by,
+void jobs_state::queue(uint64_t key, const job& made, const caller& by,
                        const std::optional<request_key>& once) {
-  if (auto room = check_room(by.user); !room)
-    return answers.fail<job>(key, std::move(room.error()));
+  if (auto room = check_room(by.user); !room) return answers.fail<job>(key, room.error());
   std::vector<change> changes;
   if (auto named = own(by.user, once))
     caf::get<remember_key>(changes.emplace_back(remembered(*named, now()))).job = made.id;

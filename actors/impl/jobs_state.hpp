@@ -20,7 +20,7 @@ struct jobs_state {
 
   // jobs_uploads.cpp
   caf::result<upload> on(const add_upload& asked);
-  caf::result<upload> on(const get_upload& asked);
+  caf::result<upload> on(const get_upload& asked) const;
   caf::result<upload> on(add_piece&& piece);
   caf::result<done> on(const drop_upload& asked);
   caf::result<file_piece> on(const read_job_file& asked);
@@ -85,7 +85,7 @@ struct jobs_state {
   void renew(job& changed) const;
   entry* find(job_id id);
   entry* find(user_id owner, job_id id);
-  void tell_followers(entry& of, const std::string& name);
+  void tell_followers(const entry& of, const std::string& name) const;
   void tell_owner(const job& of);
   template <class M>
   void tell_user(user_id user, M message);
@@ -96,13 +96,14 @@ struct jobs_state {
   caf::result<job> queue_once(const caller& by, const std::optional<request_key>& once,
                               job_kind kind);
   void queue_import(uint64_t key, const start_import& asked);
-  void queue(uint64_t key, job made, const caller& by, const std::optional<request_key>& once);
+  void queue(uint64_t key, const job& made, const caller& by,
+             const std::optional<request_key>& once);
   void repeat(uint64_t key, user_id owner, job_id made);
   expected<void> check_room(user_id owner) const;
 
   // jobs_uploads.cpp
   void take_piece(uint64_t key, const std::shared_ptr<add_piece>& piece, const upload& known);
-  void store_piece(uint64_t key, const std::shared_ptr<add_piece>& piece, upload grown);
+  void store_piece(uint64_t key, const std::shared_ptr<add_piece>& piece, const upload& grown);
   void end_piece(uint64_t key, const add_piece& piece, expected<upload> result);
   bool is_in_use(upload_id id) const;
 

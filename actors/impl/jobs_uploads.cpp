@@ -43,7 +43,7 @@ caf::result<upload> jobs_state::on(const add_upload& asked) {
   return held.second;
 }
 
-caf::result<upload> jobs_state::on(const get_upload& asked) {
+caf::result<upload> jobs_state::on(const get_upload& asked) const {
   return self->delegate(parts_.reader, read_upload{asked.owner_id, asked.id});
 }
 
@@ -84,7 +84,8 @@ void jobs_state::take_piece(uint64_t key, const std::shared_ptr<add_piece>& piec
             [this, key, piece](error& cause) { end_piece(key, *piece, std::move(cause)); });
 }
 
-void jobs_state::store_piece(uint64_t key, const std::shared_ptr<add_piece>& piece, upload grown) {
+void jobs_state::store_piece(uint64_t key, const std::shared_ptr<add_piece>& piece,
+                             const upload& grown) {
   self->request(parts_.storage, caf::infinite, commit{{change_transfer{update_upload{grown}}}})
       .then([this, key, piece, grown](const done&) { end_piece(key, *piece, grown); },
             [this, key, piece](error& cause) { end_piece(key, *piece, std::move(cause)); });
