@@ -36,7 +36,7 @@ struct section_place {
   uint64_t bytes;
 };
 
-struct header {
+struct file_header {
   char magic[8];
   uint32_t version;
   pattern split;

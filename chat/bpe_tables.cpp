@@ -23,7 +23,7 @@ error fault(std::string_view reason, const std::string& path, const std::string&
                         " to none, and all counts are estimates.");
 }
 
-size_t section_bytes(const format::header& header, format::section which) {
+size_t section_bytes(const format::file_header& header, format::section which) {
   return header.sections[which].bytes;
 }
 
@@ -33,7 +33,7 @@ bool is_power_of_two_words(uint64_t bytes) {
 
 // The checksum finds accidents; these keep a file made by another generator from leading a look-up
 // out of the mapping's sections.
-bool has_sound_sections(const format::header& header) {
+bool has_sound_sections(const format::file_header& header) {
   uint64_t end = sizeof header;
   for (auto& place : header.sections) {
     if (place.offset % format::section_alignment != 0 || place.offset < end) return false;
@@ -53,7 +53,7 @@ bool has_sound_sections(const format::header& header) {
          blocks > 0 && blocks % (size_t{1} << format::character::block_bits) == 0;
 }
 
-error check(const std::string& path, const format::header& header, size_t bytes) {
+error check(const std::string& path, const format::file_header& header, size_t bytes) {
   if (bytes < sizeof header) return fault("vocabulary_damaged", path, "is truncated");
   if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0)
     return fault("vocabulary_damaged", path, "is no token table");
@@ -73,7 +73,7 @@ error check(const std::string& path, const format::header& header, size_t bytes)
 }
 
 template <class T>
-const T* section_at(const format::header* header, format::section which) {
+const T* section_at(const format::file_header* header, format::section which) {
   auto bytes = reinterpret_cast<const unsigned char*>(header) + header->sections[which].offset;
   return reinterpret_cast<const T*>(bytes);
 }
@@ -103,7 +103,7 @@ expected<bpe_tables> bpe_tables::open(const std::string& path) {
 }
 
 bpe_tables::bpe_tables(const void* mapped, size_t bytes)
-    : header_{static_cast<const format::header*>(mapped)}, bytes_{bytes} {}
+    : header_{static_cast<const format::file_header*>(mapped)}, bytes_{bytes} {}
 
 void bpe_tables::locate_sections() {
   tokens_ = section_at<uint64_t>(header_, format::token_section);
@@ -135,7 +135,7 @@ bpe_tables& bpe_tables::operator=(bpe_tables&& other) noexcept {
 }
 
 bpe_tables::~bpe_tables() {
-  if (header_) ::munmap(const_cast<format::header*>(header_), bytes_);
+  if (header_) ::munmap(const_cast<format::file_header*>(header_), bytes_);
 }
 
 uint32_t bpe_tables::merged(uint32_t left, uint32_t right) const {

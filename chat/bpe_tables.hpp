@@ -69,7 +69,7 @@ class bpe_tables {
   /// The token that (left, right) merge into, UINT32_MAX if there is none.
   uint32_t merged(uint32_t left, uint32_t right) const;
 
-  const bpe_format::header* header_ = nullptr;  ///< the mapping; null once moved from
+  const bpe_format::file_header* header_ = nullptr;  ///< the mapping; null once moved from
   size_t bytes_ = 0;
   const uint64_t* tokens_ = nullptr;
   const uint64_t* trie_ = nullptr;

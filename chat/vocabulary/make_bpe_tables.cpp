@@ -107,7 +107,7 @@ void append(std::string& file, format::section_place& place, const std::vector<T
 }
 
 std::string make_file(const source& from, const rank_table& ranks, const table_parts& parts) {
-  format::header header{};
+  format::file_header header{};
   std::memcpy(header.magic, format::magic, sizeof header.magic);
   header.version = format::version;
   header.split = from.split;

@@ -44,8 +44,8 @@ std::string reason_of(const std::string& bytes) {
 }
 
 // With a checksum that is right again.
-std::string with_header(std::string bytes, const std::function<void(format::header&)>& change) {
-  format::header header;
+std::string with_header(std::string bytes, const std::function<void(format::file_header&)>& change) {
+  format::file_header header;
   std::memcpy(&header, bytes.data(), sizeof header);
   change(header);
   auto data = reinterpret_cast<const unsigned char*>(bytes.data());
@@ -71,8 +71,8 @@ TEST_CASE("a whole table is opened") {
 
 TEST_CASE("a truncated table is refused at any length") {
   auto bytes = table_bytes();
-  for (auto size : {size_t{0}, size_t{1}, size_t{7}, sizeof(format::header) - 1,
-                    sizeof(format::header), bytes.size() / 2, bytes.size() - 1})
+  for (auto size : {size_t{0}, size_t{1}, size_t{7}, sizeof(format::file_header) - 1,
+                    sizeof(format::file_header), bytes.size() / 2, bytes.size() - 1})
     CHECK(reason_of(bytes.substr(0, size)) == "vocabulary_damaged");
   CHECK(reason_of(bytes + '\0') == "vocabulary_damaged");
 }
