@@ -201,8 +201,12 @@ std::string zsh_completion(const std::vector<command_entry>& commands) {
     text += "    (" + in_quotes(command.name) + ")\n      found=(";
     auto describe = [&](const std::string& word, const std::string& meaning) {
       std::string escaped;
-      for (char c : meaning) escaped += c == ':' ? std::string{"\\:"} : std::string{c};
-      text += "\n        " + in_quotes(word + ":" + escaped);
+      for (char c : meaning) {
+        if (c == ':') escaped += '\\';
+        escaped += c;
+      }
+      text += "\n        ";
+      text += in_quotes(word + ":" + escaped);
     };
     for (const auto* child : children[command.name])
       describe(last_word(child->name), child->meaning);

@@ -99,7 +99,8 @@ std::string hmac_sha384(std::string_view key, std::string_view bytes) {
 std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view purpose,
                         size_t size) {
   // Written over HMAC: it is nine lines, and OpenSSL's HKDF refuses empty keys.
-  auto extracted = hmac_sha256(salt, key);
+  auto extracted =
+      hmac_sha256(salt, key);  // NOLINT(readability-suspicious-call-argument): RFC 5869
   std::string result;
   std::string block;
   for (uint8_t counter = 1; result.size() < size; ++counter) {

@@ -92,7 +92,7 @@ struct io_loop::state {
     return found.watcher != nullptr && found.generation == id >> 32 ? &found : nullptr;
   }
 
-  int timeout_ms() {
+  int timeout_ms() const {
     if (!ready.empty() || !round_end.empty() || is_stop_asked.load(std::memory_order_relaxed))
       return 0;
     auto next = timers.next_tick();

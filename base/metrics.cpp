@@ -67,7 +67,9 @@ void append_histogram(std::string& out, std::string_view name, const std::string
   for (size_t i = 0; i <= metric_histogram::buckets; ++i) {
     total += histogram.count(i);
     auto bound = i < metric_histogram::buckets ? number_text(histogram.bound(i)) : "+Inf";
-    append_sample(out, {name, "_bucket", prefix + "le=\"" + bound + '"', std::to_string(total)});
+    auto both = prefix + "le=\"";
+    both.append(bound).append("\"");
+    append_sample(out, {name, "_bucket", both, std::to_string(total)});
   }
   append_sample(out, {name, "_sum", labels, number_text(histogram.sum())});
   // What the buckets add up to: another counter could be one observation ahead.

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/files.hpp"
+
 namespace parley {
 
 namespace {
@@ -27,16 +29,6 @@ std::string why(int cause) {
   }
 }
 
-struct descriptor {
-  explicit descriptor(int fd) : number(fd) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  int number;
-};
-
 }  // namespace
 
 error unreadable(const std::string& path, int cause) {
@@ -44,9 +36,9 @@ error unreadable(const std::string& path, int cause) {
 }
 
 expected<std::string> read_text_file(const std::string& path, size_t bytes_max) {
-  descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  file_descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat found {};
-  if (file.number < 0 || ::fstat(file.number, &found) != 0) return unreadable(path, errno);
+  if (!file.is_open() || ::fstat(file.number(), &found) != 0) return unreadable(path, errno);
   constexpr size_t step_bytes = 64 << 10;
   std::string text;
   // A byte more shows the end without growing.
@@ -55,7 +47,7 @@ expected<std::string> read_text_file(const std::string& path, size_t bytes_max) 
   for (;;) {
     auto known = text.size();
     text.resize(text.capacity() > known ? text.capacity() : known + step_bytes);
-    auto count = ::read(file.number, text.data() + known, text.size() - known);
+    auto count = ::read(file.number(), text.data() + known, text.size() - known);
     if (count < 0 && errno != EINTR) return unreadable(path, errno);
     text.resize(known + static_cast<size_t>(std::max<ssize_t>(count, 0)));
     if (text.size() > bytes_max)

@@ -36,7 +36,7 @@ T must(expected<T> result) {
   std::exit(1);
 }
 
-void must(expected<void> result) {
+void must(const expected<void>& result) {
   if (result) return;
   std::fprintf(stderr, "%s\n", describe(result.error()).c_str());
   std::exit(1);

@@ -44,7 +44,8 @@ std::string reason_of(const std::string& bytes) {
 }
 
 // With a checksum that is right again.
-std::string with_header(std::string bytes, const std::function<void(format::file_header&)>& change) {
+std::string with_header(std::string bytes,
+                        const std::function<void(format::file_header&)>& change) {
   format::file_header header;
   std::memcpy(&header, bytes.data(), sizeof header);
   change(header);
