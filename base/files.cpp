@@ -47,6 +47,12 @@ expected<void> file_descriptor::write_all(std::string_view bytes, int64_t offset
   return {};
 }
 
+uint64_t file_bytes(const std::filesystem::path& path) {
+  std::error_code fault;
+  auto bytes = std::filesystem::file_size(path, fault);
+  return fault ? 0 : bytes;
+}
+
 expected<void> sync_directory(const std::filesystem::path& path) {
   file_descriptor names{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!names.is_open() || ::fsync(names.number()) != 0) return file_fault("write", path);

@@ -33,6 +33,9 @@ class file_descriptor {
   int number_;
 };
 
+/// Its length; 0 without one.
+uint64_t file_bytes(const std::filesystem::path& path);
+
 /// Of a directory: that the names in it last.
 expected<void> sync_directory(const std::filesystem::path& path);
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -152,7 +153,8 @@ int main(int argc, char** argv) {
   auto work = make_load(argc, argv);
   double per_transaction = 0;
   auto actor = run_actor(work, per_transaction);
-  auto bare = run_bare(work, std::max<size_t>(1, static_cast<size_t>(per_transaction + 0.5)));
+  auto bare =
+      run_bare(work, std::max<size_t>(1, static_cast<size_t>(std::lround(per_transaction))));
   std::printf("rows %zu, %.1f in a transaction\n", work.rows, per_transaction);
   std::printf("storage actor  %9.0f rows/s\nbare sqlite    %9.0f rows/s\nratio          %9.2f\n",
               actor, bare, actor / bare);

@@ -54,6 +54,7 @@ class planner {
   /// Of a request whose end begins at `begin`, with the pinned messages from `pinned_from` on.
   measure_sum sum(size_t begin, size_t pinned_from) const {
     auto whole = fixed_ + path_.between(begin, end_);
+    // NOLINTNEXTLINE(readability-suspicious-call-argument): up to where the end begins
     if (pinned_from < begin) whole += path_.pinned_between(pinned_from, begin);
     return whole;
   }

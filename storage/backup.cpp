@@ -14,12 +14,6 @@ namespace parley::storage {
 
 namespace {
 
-uint64_t bytes_of(const std::filesystem::path& path) {
-  std::error_code fault;
-  auto bytes = std::filesystem::file_size(path, fault);
-  return fault ? 0 : bytes;
-}
-
 expected<void> collect_faults(connection& db, database_state& into) {
   auto whole = db.prepare("PRAGMA integrity_check(" + std::to_string(database_faults_max) + ")");
   for (;;) {
@@ -93,8 +87,8 @@ expected<database_state> examine(const std::filesystem::path& file, bool is_thor
   if (!std::filesystem::exists(file, fault))
     return make_error(errc::not_found, "There is no database " + file.string() + ".");
   database_state state;
-  state.bytes = bytes_of(file);
-  state.log_bytes = bytes_of(file.string() + "-wal");
+  state.bytes = file_bytes(file);
+  state.log_bytes = file_bytes(file.string() + "-wal");
   if (!migrations().empty()) state.schema_newest = migrations().back().number;
   TRY(auto db, connection::open({file.string(), false}));
   {

@@ -43,12 +43,6 @@ expected<fs::path> make_folder(const fs::path& inside, instant now) {
   return make_error(errc::conflict, inside.string() + " is full of backups of this second.");
 }
 
-int64_t bytes_of(const fs::path& path) {
-  std::error_code fault;
-  auto bytes = fs::file_size(path, fault);
-  return fault ? 0 : static_cast<int64_t>(bytes);
-}
-
 error no_manifest(const fs::path& folder) {
   return make_error(errc::corrupt_data, "bad_manifest",
                     (folder / manifest_name).string() + " is not what a backup has.");
@@ -77,7 +71,7 @@ expected<kept_backup> parse_manifest(const fs::path& folder, const std::string& 
   known.schema = *schema;
   known.bytes = *bytes;
   known.sha256 = *digest;
-  known.verified = bytes_of(folder / database_file_name) == known.bytes;
+  known.verified = static_cast<int64_t>(file_bytes(folder / database_file_name)) == known.bytes;
   return known;
 }
 
@@ -86,7 +80,7 @@ kept_backup unfinished(const fs::path& folder) {
   kept_backup known;
   known.name = folder.filename().string();
   known.created_at = time_of_backup(known.name);
-  known.bytes = bytes_of(folder / database_file_name);
+  known.bytes = static_cast<int64_t>(file_bytes(folder / database_file_name));
   return known;
 }
 

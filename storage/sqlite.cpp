@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.hpp"
 #include "base/log.hpp"
 #include "storage/migrate.hpp"
 #include "storage/tables.hpp"
@@ -13,12 +14,6 @@ namespace parley::storage {
 namespace {
 
 constexpr auto lock_name = "parley.lock";
-
-uint64_t bytes_of(const std::filesystem::path& path) {
-  std::error_code fault;
-  auto bytes = std::filesystem::file_size(path, fault);
-  return fault ? 0 : bytes;
-}
 
 error damage_error(const std::filesystem::path& path) {
   return make_error(
@@ -74,9 +69,9 @@ expected<void> database::make_files() {
 
 // By a connection that can't write, before one that can touches the file.
 expected<void> database::check() const {
-  auto bytes = bytes_of(path_);
+  auto bytes = file_bytes(path_);
   if (bytes == 0) return {};
-  auto log_bytes = bytes_of(path_.string() + "-wal");
+  auto log_bytes = file_bytes(path_.string() + "-wal");
   auto bytes_max = log_bytes > 0 ? options_.check_bytes_max_after_crash : options_.check_bytes_max;
   auto opened = open_reader();
   if (!opened)
@@ -91,7 +86,7 @@ expected<void> database::check() const {
 
 expected<void> database::prepare(instant now) const {
   TRY(auto writer, open_writer());
-  if (bytes_of(path_) == 0) {
+  if (file_bytes(path_) == 0) {
     // Only before the first page is written; the write-ahead log stays on for ever.
     TRY_DONE(writer->execute("PRAGMA auto_vacuum = INCREMENTAL"));
   }
