@@ -14,6 +14,7 @@
 
 #include "app/commands.hpp"
 #include "app/job_parts.hpp"
+#include "app/log_parts.hpp"
 #include "app/terminal.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
@@ -273,6 +274,27 @@ finding check_backups(const settings& values) {
                              : "none yet; the server makes them in " + where);
 }
 
+finding check_log(const settings& values) {
+  if (values.log_files == log_keeping::off)
+    return well("log", "kept in no files; log_files is off");
+  auto directory = log_directory_of(values);
+  struct stat found {};
+  if (::lstat(directory.c_str(), &found) != 0) return well("log", "none yet");
+  if (!S_ISDIR(found.st_mode) || ::access(directory.c_str(), R_OK | W_OK | X_OK) != 0)
+    return warn("log", "No log can be kept in " + directory.string() + ".",
+                "It must be a directory of the server's user, and no link.");
+  if ((found.st_mode & 077U) != 0)
+    return bad("log",
+               directory.string() + " has mode " + octal(found.st_mode) +
+                   ": others may read who did what.",
+               "chmod go= " + directory.string());
+  uint64_t bytes = 0;
+  auto files = list_log_files(directory);
+  for (const auto& file : files) bytes += file.bytes;
+  return well("log", std::to_string(files.size()) + " files, " + std::to_string(bytes >> 20U) +
+                         " of at most " + std::to_string(values.log_bytes_max >> 20U) + " MiB");
+}
+
 bool is_sound(const std::vector<finding>& all) {
   return std::none_of(all.begin(), all.end(),
                       [](const finding& each) { return each.level == finding_level::fault; });
@@ -350,11 +372,11 @@ std::optional<finding> descriptor_fault(const settings& values, uint64_t limit) 
 
 std::vector<finding> examine_installation(const configuration& config) {
   const auto& values = config.values;
-  std::vector<finding> all{check_configuration(config), check_proxies(values),
-                           check_permissions(values),   check_file_system(values),
-                           check_descriptors(values),   check_clock(values),
-                           check_secrets(values),       check_secrets_copy(values),
-                           check_database(values),      check_backups(values)};
+  std::vector<finding> all{
+      check_configuration(config), check_proxies(values),      check_permissions(values),
+      check_file_system(values),   check_descriptors(values),  check_clock(values),
+      check_secrets(values),       check_secrets_copy(values), check_database(values),
+      check_backups(values),       check_log(values)};
   if (is_sound(all)) all.push_back(check_audit(values));
   return all;
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 
 namespace parley::app {
@@ -39,6 +40,9 @@ void refresh_process_metrics(size_t actors) {
   metrics()
       .gauge("process_resident_memory_bytes", "Resident memory of the process.")
       .set(resident_bytes());
+  metrics()
+      .gauge("parley_log_lines_dropped", "Lines of the log lost since the start.")
+      .set(static_cast<int64_t>(log_lines_dropped()));
   metrics().gauge("process_open_fds", "Open descriptors of the process.").set(open_descriptors());
 }
 

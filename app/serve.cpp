@@ -9,6 +9,7 @@
 
 #include "app/blocking_ask.hpp"
 #include "app/commands.hpp"
+#include "app/log_parts.hpp"
 #include "app/node.hpp"
 #include "app/setup.hpp"
 #include "app/systemd_link.hpp"
@@ -163,7 +164,8 @@ int serve(const configuration& config, const serve_options& options) {
   keep_memory_private();
   raise_descriptor_limit();
   systemd_link systemd;
-  start_log({.level = values.log_level, .format = values.log_format});
+  start_log(
+      {.level = values.log_level, .format = values.log_format, .files = log_files_of(values)});
   auto running = node::start(values);
   if (!running) {
     stop_log();

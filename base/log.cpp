@@ -65,12 +65,35 @@ class descriptor_sink final : public spdlog::sinks::base_sink<std::mutex> {
   std::atomic<uint64_t> dropped_{0};
 };
 
+/// Runs on the log's thread alone.
+class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit file_sink(log_files_options options) : writer_(std::move(options)) {}
+  uint64_t dropped() const { return dropped_.load(); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (!writer_.write({message.payload.data(), message.payload.size()})) ++dropped_;
+  }
+  void flush_() override {}
+
+  log_file_writer writer_;
+  std::atomic<uint64_t> dropped_{0};
+};
+
+// Shared as spdlog would have it: its queue holds a logger as well.
+using shared_logger = std::shared_ptr<spdlog::async_logger>;
+
 struct log_state {
   std::shared_ptr<spdlog::details::thread_pool> pool;
-  std::shared_ptr<descriptor_sink> sink;
-  std::shared_ptr<spdlog::async_logger> logger;  // spdlog's ownership: its queue holds it as well
-  bool is_json = false;
+  std::shared_ptr<descriptor_sink> stream;
+  std::shared_ptr<file_sink> files;
+  shared_logger text;  ///< of a terminal
+  shared_logger json;  ///< the stream's, the files' or both
   std::atomic<uint64_t> lost{0};
+
+  /// By the sinks.
+  uint64_t dropped() const { return stream->dropped() + (files ? files->dropped() : 0); }
 };
 
 log_state& state() {
@@ -154,7 +177,8 @@ struct value_writer {
   void operator()(const error* value) const { quoted(describe(*value)); }
 };
 
-std::string render_json(log_level level, std::string_view event, log_fields fields) {
+std::string render_json(log_level level, std::string_view event,
+                        std::span<const log_field> fields) {
   std::string line = R"({"at":")" + to_string(system_wall_clock().now()) + R"(","level":")";
   line += to_string(level);
   line += R"(","event":")";
@@ -171,7 +195,8 @@ std::string render_json(log_level level, std::string_view event, log_fields fiel
   return line;
 }
 
-std::string render_text(log_level level, std::string_view event, log_fields fields) {
+std::string render_text(log_level level, std::string_view event,
+                        std::span<const log_field> fields) {
   auto line = to_string(system_wall_clock().now()) + ' ';
   line += to_string(level);
   line.append(8 - to_string(level).size(), ' ');
@@ -185,6 +210,19 @@ std::string render_text(log_level level, std::string_view event, log_fields fiel
   }
   line += '\n';
   return line;
+}
+
+shared_logger make_logger(const std::shared_ptr<spdlog::details::thread_pool>& pool,
+                          const std::vector<spdlog::sink_ptr>& sinks) {
+  auto made = std::make_shared<spdlog::async_logger>("parley", sinks.begin(), sinks.end(), pool,
+                                                     spdlog::async_overflow_policy::overrun_oldest);
+  made->set_level(spdlog::level::trace);
+  made->set_error_handler([](const std::string&) { ++state().lost; });
+  return made;
+}
+
+void put(const shared_logger& into, std::string_view line) {
+  into->log(spdlog::level::info, spdlog::string_view_t{line.data(), line.size()});
 }
 
 // A closed pipe must not end the process through the thread that writes to it.
@@ -218,14 +256,16 @@ void start_log(const log_options& options) {
   stop_log();
   auto& log = state();
   log.lost = 0;
-  log.is_json = options.format == log_format::json ||
-                (options.format == log_format::automatic && ::isatty(options.fd) == 0);
-  log.sink = std::make_shared<descriptor_sink>(options.fd);
+  auto is_json = options.format == log_format::json ||
+                 (options.format == log_format::automatic && ::isatty(options.fd) == 0);
+  log.stream = std::make_shared<descriptor_sink>(options.fd);
+  if (!options.files.directory.empty()) log.files = std::make_shared<file_sink>(options.files);
   log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1, block_signals);
-  log.logger = std::make_shared<spdlog::async_logger>(
-      "parley", log.sink, log.pool, spdlog::async_overflow_policy::overrun_oldest);
-  log.logger->set_level(spdlog::level::trace);
-  log.logger->set_error_handler([](const std::string&) { ++state().lost; });
+  std::vector<spdlog::sink_ptr> of_json;
+  if (is_json) of_json.push_back(log.stream);
+  if (log.files) of_json.push_back(log.files);
+  if (!is_json) log.text = make_logger(log.pool, {log.stream});
+  if (!of_json.empty()) log.json = make_logger(log.pool, of_json);
   set_log_level(options.level);
 }
 
@@ -235,9 +275,11 @@ void stop_log() {
   if (!log.pool) return;
   auto overrun = log.pool->overrun_counter();
   log.pool.reset();  // joins its thread, which first writes what waits
-  log.lost += overrun + log.sink->dropped();
-  log.logger.reset();
-  log.sink.reset();
+  log.lost += overrun + log.dropped();
+  log.text.reset();
+  log.json.reset();
+  log.stream.reset();
+  log.files.reset();
 }
 
 void set_log_level(log_level level) {
@@ -247,14 +289,13 @@ void set_log_level(log_level level) {
 uint64_t log_lines_dropped() {
   auto& log = state();
   if (!log.pool) return log.lost;
-  return log.lost + log.pool->overrun_counter() + log.sink->dropped();
+  return log.lost + log.pool->overrun_counter() + log.dropped();
 }
 
-void detail::write_log(log_level level, std::string_view event, log_fields fields) {
+void detail::write_log(log_level level, std::string_view event, std::span<const log_field> fields) {
   auto& log = state();
-  if (!log.logger) return;
-  auto line = log.is_json ? render_json(level, event, fields) : render_text(level, event, fields);
-  log.logger->log(spdlog::level::info, spdlog::string_view_t{line.data(), line.size()});
+  if (log.text) put(log.text, render_text(level, event, fields));
+  if (log.json) put(log.json, render_json(level, event, fields));
 }
 
 }  // namespace parley

@@ -1,4 +1,5 @@
-/// One shape of log line: an event name and typed fields. Text on a terminal, JSON lines otherwise.
+/// One shape of log line: an event name and typed fields. Text on a terminal, JSON lines otherwise,
+/// and always JSON lines in files of the server's own (base/log_files.hpp).
 ///
 /// Any thread. A call renders its line and hands it to the log's own thread over a bounded queue:
 /// it never waits for the disk or the terminal. When they fail or fall behind, lines are dropped
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22,12 +24,15 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "base/log_files.hpp"
 
 namespace parley {
 
 /// `normal` is written as "info".
 enum class log_level : uint8_t { debug, normal, warning, error, off };
 enum class log_format : uint8_t { automatic, text, json };
+/// Whether the log is also kept in files.
+enum class log_keeping : uint8_t { on, off };
 
 std::string_view to_string(log_level level);
 std::optional<log_level> parse_log_level(std::string_view text);
@@ -70,6 +75,7 @@ struct log_options {
   log_level level = log_level::normal;
   log_format format = log_format::automatic;
   int fd = 2;  ///< stays the caller's
+  log_files_options files = {};
 };
 
 /// Before the first thread and after the last one; until then and after that nothing is logged.
@@ -79,12 +85,16 @@ void stop_log();
 
 /// While running.
 void set_log_level(log_level level);
-/// Lines lost since the start: the queue was full, or the sink failed.
+/// Lines lost since the start, for each place they were meant for: the queue was full, or it
+/// failed.
 uint64_t log_lines_dropped();
 
 namespace detail {
 inline std::atomic<log_level> log_threshold{log_level::off};
-void write_log(log_level level, std::string_view event, log_fields fields);
+void write_log(log_level level, std::string_view event, std::span<const log_field> fields);
+inline void write_log(log_level level, std::string_view event, log_fields fields) {
+  write_log(level, event, std::span{fields.begin(), fields.size()});
+}
 }  // namespace detail
 
 inline bool is_logged(log_level level) {
@@ -103,6 +113,11 @@ inline void log_warning(std::string_view event, log_fields fields = {}) {
 }
 inline void log_error(std::string_view event, log_fields fields = {}) {
   if (is_logged(log_level::error)) detail::write_log(log_level::error, event, fields);
+}
+
+/// With as many fields as there happen to be.
+inline void log_with(std::string_view event, std::span<const log_field> fields) {
+  if (is_logged(log_level::normal)) detail::write_log(log_level::normal, event, fields);
 }
 
 }  // namespace parley

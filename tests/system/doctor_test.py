@@ -43,15 +43,16 @@ class DoctorTest(system_test):
         found = self.doctor()
         self.assertEqual(list(found), ["configuration", "trusted_proxies", "permissions",
                                        "file system", "descriptors", "clock", "secrets",
-                                       "secrets copy", "database", "backups", "audit log"])
+                                       "secrets copy", "database", "backups", "log", "audit log"])
         for check in ("configuration", "trusted_proxies", "permissions", "secrets", "database",
-                      "backups", "audit log"):
+                      "backups", "log", "audit log"):
             self.assertEqual(found[check]["level"], "ok", found[check])
         self.assertIn("the chain holds", found["audit log"]["what"])
         self.server.start()
         self.assertEqual(self.doctor()["audit log"]["level"], "ok")
         text = self.run_parley("doctor").stdout.decode()
         self.assertIn("database: ", text)
+        self.assertIn("log: 1 files, 0 of at most 1024 MiB", text)
         self.assertNotIn("\x1b", text)
 
     def test_it_looks_and_makes_nothing(self):
@@ -105,6 +106,15 @@ class DoctorTest(system_test):
         secrets.write_text(text)
         secrets.chmod(0o600)
         self.assertEqual(self.doctor()["secrets"]["level"], "ok")
+
+    def test_the_log(self):
+        self.assertEqual(self.doctor("--log-files", "off")["log"]["level"], "ok")
+        logs = self.data / "logs"
+        logs.mkdir(mode=0o755)
+        self.assert_found("log", "fault", "mode 755")
+        logs.rmdir()
+        logs.symlink_to("/tmp")
+        self.assert_found("log", "warning", "No log can be kept")
 
     def test_the_database(self):
         database = self.data / "parley.db"

@@ -54,11 +54,14 @@ class fault_orders:
         return self[FAILED]
 
 
-def put_under(server, folder, is_logged=False):
-    """From its next start on `server` lives with the faults that are ordered; the orders."""
+def put_under(server, folder, is_logged=False, below=None):
+    """From its next start on `server` lives with the faults that are ordered; the orders. They are
+    of its data without the log, which would be counted with them, or of the folder `below`."""
     orders = fault_orders(folder)
+    if below is None:
+        server.options += ["--log-files", "off"]
     variables = {"LD_PRELOAD": build_library(folder), "FAULT_CONTROL": orders.path,
-                 "FAULT_FOLDER": server.data.resolve()}
+                 "FAULT_FOLDER": (below or server.data).resolve()}
     if is_logged:
         variables["FAULT_LOG"] = Path(folder) / "written"
     server.prefix = ["env", *(f"{name}={value}" for name, value in variables.items())]
