@@ -105,12 +105,22 @@ class edge : public exchange_sink {
   expected<void> serve(exchange& x, const parsed_request& request);
   void answer_options(exchange& x);
   void add_standing_headers(const exchange& x, answer& what) const;
+
+  // edge_log.cpp
   void log_exchange(const exchange& x, int status) const;
+  void log_left(exchange& x) const;
+  void write_line(const exchange& x, int status, std::chrono::nanoseconds took) const;
+  void note_first_words(exchange& x, bool has_words) const {
+    if (has_words && x.steps.first == std::chrono::steady_clock::time_point{})
+      x.steps.first = loop_->now();
+  }
 
   using user_callback = std::function<void(const user_actor&)>;
   void with_user(exchange_key key, user_id user, const user_callback& use);
   void forget_user(user_id user);
   void note_admitted(const exchange& x);
+  template <class R, class Handle, class M, class Render>
+  void ask_admitted(const exchange& x, const Handle& whom, M message, Render render);
   template <class R, class M, class Render>
   void request_user(exchange_key key, user_id user, const M& message, Render render, int tries);
 
@@ -265,14 +275,19 @@ void edge::request_user(exchange_key key, user_id user, const M& message, Render
   });
 }
 
-template <class R, class M, class Render>
-void edge::ask_admin(const exchange& x, M message, Render render) {
+template <class R, class Handle, class M, class Render>
+void edge::ask_admitted(const exchange& x, const Handle& whom, M message, Render render) {
   request_user<done>(
       x.key(), x.who.user, admit{x.who},
-      [this, key = x.key(), message = std::move(message), render](const done&) {
-        if (auto* open = find(key)) ask_actor<R>(*open, parts_.admin, message, render);
+      [this, key = x.key(), whom, message = std::move(message), render](const done&) {
+        if (auto* open = find(key)) ask_actor<R>(*open, whom, message, render);
       },
       2);
+}
+
+template <class R, class M, class Render>
+void edge::ask_admin(const exchange& x, M message, Render render) {
+  ask_admitted<R>(x, parts_.admin, std::move(message), render);
 }
 
 template <class R, class M, class Render>

@@ -11,7 +11,6 @@
 #include "http/forwarded.hpp"
 #include "http/guard_head.hpp"
 #include "http/loopback.hpp"
-#include "http/request_metrics.hpp"
 #include "http/route_scopes.hpp"
 
 namespace parley::http {
@@ -161,6 +160,7 @@ void edge::on_refused(exchange_ref ref, refusal&& why) {
   request.head = std::move(why.head);
   request.route = no_route;
   auto& x = open_exchange(ref, std::move(request));
+  x.reason = to_string(why.code);
   auto reason = why.status == 405 ? "method_not_allowed" : why.status == 415 ? "media_type" : "";
   auto what = shaped_error_answer(x.shape, make_error(why.code, reason, why.sentence), x.request_id,
                                   why.status);
@@ -216,6 +216,7 @@ void edge::on(const request_arrived& arrived) {
   answer now;
   auto handler = [&](const parsed_request& request, answer& to) {
     inline_answer_ = &now;
+    x->steps.served = std::chrono::steady_clock::now();
     if (auto served = serve(*x, request); !served) fail(*x, served.error());
     inline_answer_ = nullptr;
     if (now.status == 0) return engine::verdict::later;
@@ -378,6 +379,8 @@ void edge::answer_now(exchange& x, answer what) {
 }
 
 void edge::fail(exchange& x, const error& cause) {
+  x.reason = detail_of(cause).reason;
+  if (x.reason.empty()) x.reason = to_string(code_of(cause));
   if (x.feed) return end_feed(x);
   if (x.download) return break_download(x, cause);
   if (x.file) return break_file(x, cause);
@@ -394,29 +397,6 @@ void edge::fail(exchange& x, const error& cause) {
   answer_now(x, shaped_error_answer(x.shape, cause, x.request_id));
 }
 
-void edge::log_exchange(const exchange& x, int status) const {
-  auto took = std::chrono::steady_clock::now() - x.started;
-  const auto* row =
-      x.request.route == no_route ? nullptr : &parts_.routes->table().row(x.request.route);
-  auto pattern = row == nullptr ? std::string_view{"-"} : row->pattern;
-  note_request(row, x.request.route, status,
-               std::chrono::duration_cast<std::chrono::nanoseconds>(took));
-  if (x.who.user.is_none())
-    log_info("http.request", {{"request", x.request_id},
-                              {"method", to_string(x.request.head.verb)},
-                              {"route", pattern},
-                              {"status", status},
-                              {"address", x.address},
-                              {"took", took}});
-  else
-    log_info("http.request", {{"request", x.request_id},
-                              {"method", to_string(x.request.head.verb)},
-                              {"route", pattern},
-                              {"status", status},
-                              {"user", x.who.user},
-                              {"took", took}});
-}
-
 void edge::close_exchange(exchange_key key) {
   exchanges_.erase(key);
 }
@@ -424,6 +404,7 @@ void edge::close_exchange(exchange_key key) {
 void edge::on(const client_gone& gone) {
   auto* x = find(gone.exchange);
   if (x == nullptr) return;
+  log_left(*x);
   leave(*x);
   close_exchange(gone.exchange);
 }

@@ -27,6 +27,7 @@ void edge::take_call(exchange& x, const call_ticket& ticket) {
   x.deadline->cancel();
   x.call->holder = ticket.holder;
   x.call->last_write = loop_->now();
+  x.steps.opened = loop_->now();
   x.call->listed =
       status().streams.add({x.who.user, stream_kind::call, {}, {}, clock().now(), x.address});
   ++streams_;
@@ -80,6 +81,7 @@ void edge::on(const call_slice& news) {
   // The client went meanwhile; an embedding's fault is the answer to its question.
   if (x == nullptr || !x->call || !x->call->writer || x->call->is_over) return;
   auto& call = *x->call;
+  note_first_words(*x, !news.deltas.empty());
   auto is_last = news.end || news.fault;
   if (is_last) release_call(*x);
   if (news.fault) return fail(*x, news.fault);

@@ -49,6 +49,7 @@ void edge::open_reply(exchange& x, const reply_ticket& ticket) {
   x.stream->message = ticket.message;
   x.stream->session = ticket.session;
   x.stream->last_write = loop_->now();
+  x.steps.opened = loop_->now();
   x.stream->listed = status().streams.add(
       {x.who.user, stream_kind::reply, ticket.session, ticket.message, clock().now(), x.address});
   ++streams_;
@@ -93,6 +94,9 @@ void edge::on(const slice& events) {
                   leave_reply{caf::actor_cast<slice_reader_actor>(self_), events.stream});
     return;
   }
+  note_first_words(*x, !events.events.empty());
+  if (events.error) x->reason = events.error->reason;
+  if (events.error && x->reason.empty()) x->reason = events.error->code;
   // Whoever waits for the whole message needs none of its slices, only its end.
   if (x->form == reply_form::message && !is_last(events)) return;
   if (!x->stream) {

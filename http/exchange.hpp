@@ -92,6 +92,13 @@ struct early_slice {
   slice events;
 };
 
+/// When a request got so far; zero: it did not.
+struct request_steps {
+  std::chrono::steady_clock::time_point served{};  ///< its handler ran
+  std::chrono::steady_clock::time_point opened{};  ///< its message was stored
+  std::chrono::steady_clock::time_point first{};   ///< the model's first words came
+};
+
 struct exchange {
   exchange_ref ref;
   clean_request request;
@@ -107,6 +114,8 @@ struct exchange {
   reply_form form = reply_form::events;
   bool stops_on_leave = false;
   std::chrono::steady_clock::time_point started{};
+  request_steps steps;
+  std::string reason;  ///< why it failed, for the log
   std::unique_ptr<io_timer> deadline;
   std::unique_ptr<open_stream> stream;
   std::vector<early_slice> early;  ///< at most one credit's worth of text

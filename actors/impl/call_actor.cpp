@@ -1,5 +1,6 @@
 #include "actors/impl/call_actor.hpp"
 
+#include "base/log.hpp"
 #include "base/release.hpp"
 #include "base/text.hpp"
 #include "chat/usage_entry.hpp"
@@ -114,7 +115,8 @@ struct call_state {
   void serve();
   std::vector<text_delta> take_pending(int64_t bytes_max);
   void break_off(const error& cause);
-  void report(std::optional<usage> used);
+  void report(std::optional<usage> used, const error& cause = {});
+  void log_end(const usage& used, const error& cause) const;
   void quit();
 
   call_place place_;
@@ -136,6 +138,8 @@ struct call_state {
   std::optional<model_config> fallback_;
   std::optional<reply_source> source_;
   std::optional<call_end> end_;
+  caf::actor_clock::time_point started_{};
+  std::optional<caf::actor_clock::time_point> first_token_;
   bool is_reported_ = false;
   // Of an embedding.
   std::vector<std::string> texts_;
@@ -163,6 +167,7 @@ void call_state::on_down(const caf::down_msg& down) {
 
 void call_state::watch(const provider_actor& by) {
   is_begun_ = true;
+  started_ = self->clock().now();
   provider_ = by;
   self->monitor(provider_);
 }
@@ -224,6 +229,7 @@ void call_state::send_to_provider(complete&& call) {
 
 void call_state::on(const reply_delta& delta) {
   if (delta.call != call_ || call_ == 0) return;
+  if (!first_token_) first_token_ = self->clock().now();
   if (delta.source) source_ = delta.source;
   for (const auto& added : delta.deltas) {
     estimate_.take_reply(added);
@@ -344,7 +350,7 @@ void call_state::break_off(const error& cause) {
   if (call_ != 0) self->send(provider_, cancel_call{std::exchange(call_, 0)});
   std::optional<usage> used;
   if (estimate_.has_reply()) used = estimated();
-  report(used);
+  report(used, cause);
   asker_.fail(cause);
   if (is_left_) return quit();
   call_slice last;
@@ -354,8 +360,29 @@ void call_state::break_off(const error& cause) {
   quit();
 }
 
-void call_state::report(std::optional<usage> used) {
+// One line for each call, as SESSION writes one for each reply.
+void call_state::log_end(const usage& used, const error& cause) const {
+  auto by = source_.value_or(reply_source{{}, place_.model.name, "", 1});
+  auto reason = detail_of(cause).reason;
+  if (cause && reason.empty()) reason = to_string(code_of(cause));
+  auto now = self->clock().now();
+  auto begun = is_begun_ ? started_ : now;
+  std::vector<log_field> fields{{"user", place_.owner},
+                                {"login", place_.login},
+                                {"model", by.model_name},
+                                {"channel", by.channel},
+                                {"first_byte", first_token_.value_or(now) - begun},
+                                {"took", now - begun},
+                                {"prompt_tokens", used.prompt_tokens},
+                                {"completion_tokens", used.completion_tokens}};
+  if (is_left_) reason = "client_gone";
+  if (!reason.empty()) fields.emplace_back("reason", reason);
+  log_with("call.ended", fields);
+}
+
+void call_state::report(std::optional<usage> used, const error& cause) {
   if (std::exchange(is_reported_, true)) return;
+  log_end(used.value_or(usage{}), cause);
   call_ended told{place_.login, place_.model.id, place_.model.name, used, reply_, {}};
   if (used) told.spent = priced_entry(priced_model(), *used);
   self->send(place_.parent, std::move(told));

@@ -39,6 +39,26 @@ message_status status_of_broken(const reply_log& log) {
   return log.text_bytes() > 0 ? message_status::interrupted : message_status::error;
 }
 
+/// One line for each reply: the model behind it, its times, what it used.
+void log_end(const session_parts& parts, const message& row, message_status status,
+             const std::optional<message_error>& fault) {
+  auto by = row.answered_by.value_or(reply_source{{}, row.model_name.value_or(""), "", 1});
+  auto timing = row.timing.value_or(reply_timing{});
+  auto used = row.usage.value_or(usage{});
+  std::vector<log_field> fields{{"user", parts.owner},
+                                {"session", parts.id},
+                                {"message", row.id},
+                                {"model", by.model_name},
+                                {"channel", by.channel},
+                                {"status", name_of(status)},
+                                {"first_byte", std::chrono::milliseconds{timing.first_token_ms}},
+                                {"took", std::chrono::milliseconds{timing.total_ms}},
+                                {"prompt_tokens", used.prompt_tokens},
+                                {"completion_tokens", used.completion_tokens}};
+  if (fault) fields.emplace_back("reason", fault->reason.empty() ? fault->code : fault->reason);
+  log_with("reply.ended", fields);
+}
+
 }  // namespace
 
 caf::result<reply_ticket> session_state::on(start_turn&& turn) {
@@ -372,6 +392,7 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
     status = message_status::interrupted;
     shown = message_error_of(fault);
   }
+  log_end(parts_, running.row, status, shown);
   note_row(running.row);
   running.log.finish(status, std::move(shown));
   note("reply.finished", event_text(parts_.id, running.id(), status));

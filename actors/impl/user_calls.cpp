@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "actors/impl/user_state.hpp"
-#include "base/log.hpp"
 
 namespace parley {
 
@@ -67,12 +66,6 @@ void user_state::on(const call_ended& ended) {
   if (!sender || !forget_call(sender->address())) return;
   self->demonitor(sender->address());
   settle_call(ended);
-  auto used = ended.used.value_or(usage{});
-  log_info("call.ended", {{"user", id_},
-                          {"login", ended.login},
-                          {"model", ended.model_name},
-                          {"prompt_tokens", used.prompt_tokens},
-                          {"completion_tokens", used.completion_tokens}});
 }
 
 // Nothing else of a call is stored; whoever asks what was used meanwhile waits for it.
