@@ -4,6 +4,7 @@
 #include "chat/token_rule.hpp"
 #include "chat/usage_query.hpp"
 #include "schema/change.hpp"
+#include "schema/logs.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
 #include "schema/search.hpp"
@@ -14,6 +15,7 @@
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"
 #include "actors/jobs.hpp"
+#include "actors/logs.hpp"
 
 namespace parley {
 
@@ -371,6 +373,16 @@ void add(caf::actor_system_config& config, const char* name) {
   X(erase_file)                 \
   X(keep_files)                 \
   X(end_job_streams)            \
+  X(log_filter)                 \
+  X(log_query)                  \
+  X(log_figures)                \
+  X(log_sum)                    \
+  X(slow_request)               \
+  X(log_summary)                \
+  X(read_logs)                  \
+  X(log_page)                   \
+  X(sum_logs)                   \
+  X(sum_up_files)               \
   X(note_imported)              \
   X(create_message)             \
   X(finish_message)             \

@@ -9,6 +9,7 @@
 #include "app/commands_remote.hpp"
 #include "app/commands_transfer.hpp"
 #include "app/doctor.hpp"
+#include "app/logs_command.hpp"
 #include "app/moving_in.hpp"
 #include "app/node_flags.hpp"
 #include "base/json.hpp"
@@ -70,6 +71,7 @@ class command_line {
   migrate_options migrate_;
   migrate_from_options migrate_from_;
   doctor_options doctor_;
+  logs_options logs_;
   chat_options chat_;
   remote_list_options list_;
   key_add_options key_add_;
@@ -194,6 +196,10 @@ void command_line::add_upkeep() {
   auto& ill = local(root_, "doctor", "Say what is wrong with this installation, and the mend",
                     [this](const configuration& config) { return doctor(config, doctor_); });
   add_json(ill, doctor_.is_json);
+  auto& logs = local(root_, "logs", "What the server wrote into its log, while it runs or not",
+                     [this](const configuration& config) { return show_logs(config, logs_); });
+  add_log_flags(logs, logs_);
+  add_json(logs, logs_.is_json);
   auto& audit = group(root_, "audit", "The audit log; the server must not run");
   local(audit, "verify", "Was an entry changed or taken out?",
         [](const configuration& config) { return verify_audit(config); });

@@ -17,4 +17,11 @@ log_files_options log_files_of(const settings& values) {
   return files;
 }
 
+logs_actor start_logs(caf::actor_system& system, const settings& values) {
+  log_worker_parts work{log_directory_of(values), values.page_bytes_max};
+  logs_parts parts;
+  parts.start_worker = [&system, work] { return spawn_log_worker(system, work); };
+  return spawn_logs(system, std::move(parts));
+}
+
 }  // namespace parley::app

@@ -15,8 +15,10 @@
 #include "actors/impl/user_actor.hpp"
 #include "app/actor_limits.hpp"
 #include "app/blocking_ask.hpp"
+#include "app/caf_config.hpp"
 #include "app/exchange_count.hpp"
 #include "app/job_parts.hpp"
+#include "app/log_parts.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
 #include "app/sealing_state.hpp"
@@ -36,17 +38,6 @@ namespace parley::app {
 namespace {
 
 using namespace std::chrono_literals;
-
-struct caf_config : caf::actor_system_config {
-  explicit caf_config(const settings& values) {
-    // Cost and latency of the policies: docs/house.md section 7.
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", values.scheduler_threads);
-    set("scheduler.max-throughput", size_t{100});
-    register_error_category(*this);
-    parley::add_message_types(*this);
-  }
-};
 
 /// One I/O thread with what is pinned to it.
 struct io_thread {
@@ -97,6 +88,7 @@ struct node::parts {
   admin_actor admin;
   directory_actor directory;
   jobs_actor jobs;
+  logs_actor logs;
   std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN or JOBS is told
   directory_actor known_directory;
   uint16_t port = 0;
@@ -291,6 +283,9 @@ void node::parts::start_accounts() {
       auto work = make_jobs_parts(*system, values, {*counter, *backups}, {storage, reader});
       return introduced(spawn_jobs(*system, std::move(work)));
     });
+  if (options.serves)
+    logs = supervise<logs_actor>(*system, {.name = "logs"},
+                                 [this] { return start_logs(*system, values); });
   directory_parts finding;
   finding.storage = storage;
   finding.reader = reader;
@@ -347,6 +342,7 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.directory = directory;
   each.admin = admin;
   each.jobs = jobs;
+  each.logs = logs;
   each.provider = thread.provider;
   each.is_loopback_only = values.mode == operating_mode::single && address.is_loopback();
   // All edges share one port: the first takes it, the others and restarted ones join.
@@ -393,7 +389,7 @@ void node::parts::stop_actors() {
   // reach STORAGE before its end because they are sent before.
   std::vector<caf::actor> accounts;
   for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {})),
-                     plain(std::exchange(jobs, {}))})
+                     plain(std::exchange(jobs, {})), plain(std::exchange(logs, {}))})
     if (each) accounts.push_back(each);
   if (ended) ended = end_and_wait(*system, std::move(accounts));
   // COUNTER, HASHER, READER and STORAGE, each with its keeper, and the threads they run.

@@ -287,7 +287,7 @@ fi
 
 if [[ $role == ADMIN ]]; then
   for path in users users/invitations settings/system admin/audit admin/streams admin/channels \
-    admin/usage admin/quotas; do
+    admin/logs admin/usage admin/quotas; do
     check "of ADMINs: $path" 200 GET "/api/$path"
   done
 else

@@ -3,6 +3,7 @@
 
 #include "actors/edge.hpp"
 #include "actors/jobs.hpp"
+#include "actors/logs.hpp"
 #include "base/io_loop.hpp"
 #include "base/settings.hpp"
 #include "base/signed_token.hpp"
@@ -25,6 +26,7 @@ struct edge_parts {
   directory_actor directory;
   admin_actor admin;
   jobs_actor jobs;
+  logs_actor logs;
   provider_actor provider;  ///< that of the same loop
   /// Mode `single` on the loopback: who is on this machine needs no password.
   bool is_loopback_only = false;

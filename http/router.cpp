@@ -125,6 +125,8 @@ std::vector<route> make_admin_routes(const row_maker& make) {
       read("/api/admin/backups", admin, get_backups),
       {{method::post, "/api/admin/backup", admin, body_mode::none, 0, rate_class::write, {}},
        post_backup},
+      read("/api/admin/logs", admin, get_logs),
+      read("/api/admin/logs/summary", admin, get_log_summary),
       read("/api/admin/streams", admin, get_streams),
       read("/api/admin/channels", admin, get_channels),
   };

@@ -6,6 +6,7 @@
 #include "schema/audit.hpp"
 #include "schema/change.hpp"
 #include "schema/job.hpp"
+#include "schema/logs.hpp"
 #include "schema/model.hpp"
 #include "schema/requests.hpp"
 #include "schema/search.hpp"

@@ -101,6 +101,10 @@ expected<void> get_audit(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_streams(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_channels(edge& at, exchange& x, const parsed_request& request);
 
+// logs.cpp
+expected<void> get_logs(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_log_summary(edge& at, exchange& x, const parsed_request& request);
+
 // sessions.cpp
 expected<void> get_sessions(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_session(edge& at, exchange& x, const parsed_request& request);

@@ -6,6 +6,7 @@
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "actors/jobs.hpp"
+#include "actors/logs.hpp"
 #include "tests/support/actor_world.hpp"
 #include "tests/support/filled.hpp"
 #include "tests/support/table_rows.hpp"
@@ -101,6 +102,11 @@ TEST_CASE("all messages of DIRECTORY and ADMIN cross the wire") {
 TEST_CASE("all messages of JOBS cross the wire") {
   CHECK(check_table<jobs_actor>() == 17);
   CHECK(check_table<file_worker_actor>() == 4);
+}
+
+TEST_CASE("all messages of LOGS cross the wire") {
+  CHECK(check_table<logs_actor>() == 3);
+  CHECK(check_table<log_worker_actor>() == 3);
 }
 
 TEST_CASE("each kind of change is among the filled ones") {

@@ -26,7 +26,8 @@ ROUTES = ("/api/auth/me", "/api/auth/logins", "/api/users/me", "/api/users", "/a
           "/api/sessions/{session}/export?format=md", "/api/search?q=canary",
           "/api/settings", "/api/settings/system", "/api/usage", "/api/usage/limits",
           "/api/admin/usage", "/api/admin/quotas", "/api/admin/audit", "/api/admin/streams",
-          "/api/admin/channels", "/v1/models")
+          "/api/admin/channels", "/api/admin/logs", "/api/admin/logs/summary?by=reason",
+          "/v1/models")
 
 
 class telling_upstream:
@@ -132,6 +133,7 @@ class canary_test(support.system_test):
         self.back_up()
         places = self.files(self.server.data, self.folder / "copies")
         self.assertTrue(any(name.endswith("-wal") for name, _ in places))
+        self.assertTrue(any("/logs/log-" in name for name, _ in places))
         log = [("the log", self.server.log.read_bytes())]
         self.assertGreater(len(log[0][1]), 1000)
         self.assertEqual([], self.found_in(self.secrets, places + log))
