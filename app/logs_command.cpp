@@ -174,26 +174,28 @@ int show_summary(const std::filesystem::path& directory, const logs_options& opt
 }  // namespace
 
 void add_log_flags(CLI::App& command, logs_options& to) {
+  // What a summary has no use for.
+  std::vector<CLI::Option*> of_lines;
   auto text = [&](const char* flag, std::string& place, const char* meaning, const char* type) {
     return command.add_option(flag, place, meaning)->type_name(type);
   };
   text("--since", to.since, "From this time on, or so long ago: 90s, 30m, 6h, 2d", "TIME");
   text("--until", to.until, "Before this time", "TIME");
-  command.add_option("--level", to.level, "This one and above")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  text("--user", to.user, "Of this account, by its id", "ID");
-  text("--request", to.request, "Of this request, by its X-Request-Id", "ID");
-  text("--route", to.route, "As the API has it: /api/sessions/{id}", "PATH");
-  text("--event", to.event, "http.request, or http for all of its kind", "NAME");
-  auto* lines = command.add_option("--lines", to.lines, "At most so many, the latest")
-                    ->type_name("NUMBER")
-                    ->check(CLI::Range(1, 1'000'000));
-  auto* follow = command.add_flag("--follow", to.follows, "Go on as lines are written");
-  command
-      .add_option("--by", to.by, "Sums instead of lines, of the last day if nothing else is said")
-      ->check(CLI::IsMember({"route", "status", "reason", "user", "model", "channel"}))
-      ->excludes(lines)
-      ->excludes(follow);
+  of_lines.push_back(command.add_option("--level", to.level, "This one and above")
+                         ->check(CLI::IsMember({"debug", "info", "warning", "error"})));
+  of_lines.push_back(text("--user", to.user, "Of this account, by its id", "ID"));
+  of_lines.push_back(text("--request", to.request, "Of this request, by its X-Request-Id", "ID"));
+  of_lines.push_back(text("--route", to.route, "As the API has it: /api/sessions/{id}", "PATH"));
+  of_lines.push_back(
+      text("--event", to.event, "http.request, or http for all of its kind", "NAME"));
+  of_lines.push_back(command.add_option("--lines", to.lines, "At most so many, the latest")
+                         ->type_name("NUMBER")
+                         ->check(CLI::Range(1, 1'000'000)));
+  of_lines.push_back(command.add_flag("--follow", to.follows, "Go on as lines are written"));
+  auto* by = command.add_option("--by", to.by,
+                                "Sums instead of lines, of the last day if nothing else is said");
+  by->check(CLI::IsMember({"route", "status", "reason", "user", "model", "channel"}));
+  for (auto* one : of_lines) by->excludes(one);
 }
 
 int show_logs(const configuration& config, const logs_options& options) {

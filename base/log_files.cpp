@@ -154,7 +154,14 @@ void log_file_writer::look_after(steady::time_point now) {
   if (!is_gone && !(is_old && bytes_ > 0)) return;
   close();
   next_try_ = {};
-  if (!is_gone && open_number(number_ + 1)) sweep();
+  if (!is_gone) {
+    if (open_number(number_ + 1)) sweep();
+    return;
+  }
+  // The directory may be gone as well; and another file must not have this one's number.
+  ++number_;
+  ::close(lock_);
+  lock_ = -1;
 }
 
 bool log_file_writer::lock() {
@@ -172,7 +179,7 @@ bool log_file_writer::lock() {
 
 bool log_file_writer::open_some() {
   auto known = list_log_files(options_.directory);
-  auto number = known.empty() ? uint64_t{1} : known.front().number;
+  auto number = std::max(number_, known.empty() ? uint64_t{1} : known.front().number);
   if (!open_number(number)) return false;
   auto age = now_s() - begun_s_;
   if (bytes_ >= options_.file_bytes_max || age >= options_.file_age_max.count()) {

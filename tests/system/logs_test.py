@@ -59,7 +59,8 @@ class LogsTest(system_test):
         self.server.stop()
         self.assertEqual(2, len(self.lines("--event", "node.started")))
         self.assertEqual([path], list(self.folder_of_logs.glob("log-*.jsonl")))
-        for bad in (("--since", "soon"), ("--user", "ada"), ("--level", "loud")):
+        for bad in (("--since", "soon"), ("--user", "ada"), ("--level", "loud"),
+                    ("--by", "route", "--level", "error")):
             self.assertEqual(2, self.parley(*bad).returncode, bad)
 
     def test_sums_and_steps(self):

@@ -15,9 +15,16 @@ namespace {
 constexpr instant begin{1'700'000'000'000};
 const std::string user_text = "018f0000-0000-7000-8000-000000000001";
 
+/// Without the bound of time: the machine may be busy.
+log_bounds patient() {
+  log_bounds bounds;
+  bounds.time_max = 1h;
+  return bounds;
+}
+
 /// The values of `n` in the lines found, in their order; then whether there is more.
 std::string found_in(const temp_directory& data, const log_filter& filter = {},
-                     const log_bounds& bounds = {}, log_place from = {}) {
+                     const log_bounds& bounds = patient(), log_place from = {}) {
   auto found = find_log_lines(data.path(), filter, from, bounds);
   std::string all;
   json_reader reader;
@@ -49,7 +56,7 @@ TEST_CASE("lines come newest first, over all files, page by page") {
   std::string all;
   log_place from;
   for (int pages = 0; pages < 9; ++pages) {
-    log_bounds two;
+    auto two = patient();
     two.lines_max = 2;
     auto found = find_log_lines(data.path(), {}, from, two);
     CHECK(found.lines.size() == (found.next ? 2 : 1));
@@ -121,7 +128,7 @@ TEST_CASE("a long search stops at its bounds and goes on from there") {
   write_log_file(data.path(), 1, text);
   log_filter rare;
   rare.event = "rare";
-  log_bounds little;
+  auto little = patient();
   little.read_max = size_t{1} << 20;
   std::string all;
   log_place from;
@@ -132,12 +139,12 @@ TEST_CASE("a long search stops at its bounds and goes on from there") {
     if (!found.next) break;
     from = *found.next;
   }
-  CHECK(pages == 3);
+  CHECK(pages == 2);
   CHECK(all == numbered(7, "rare.one", padding));
   log_bounds at_once;
   at_once.time_max = 0ms;
   CHECK(found_in(data, rare, at_once) == "...");
-  log_bounds small;
+  auto small = patient();
   small.bytes_max = 2500;
   CHECK(found_in(data, {}, small) == "2999 2998 ...");
   small.bytes_max = 10;
@@ -153,7 +160,7 @@ TEST_CASE("a span far back is found without reading all that came after it") {
       text += numbered(static_cast<int>(file - 1) * 4000 + i, "x.y", padding);
     write_log_file(data.path(), file, text);
   }
-  log_bounds bounds;
+  auto bounds = patient();
   bounds.read_max = size_t{3} << 19;
   log_filter filter;
   filter.since = begin + 4100s;
