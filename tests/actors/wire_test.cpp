@@ -100,7 +100,7 @@ TEST_CASE("all messages of DIRECTORY and ADMIN cross the wire") {
 }
 
 TEST_CASE("all messages of JOBS cross the wire") {
-  CHECK(check_table<jobs_actor>() == 17);
+  CHECK(check_table<jobs_actor>() == 18);
   CHECK(check_table<file_worker_actor>() == 4);
 }
 
