@@ -42,13 +42,14 @@ bool is_late(const backup_plan& plan, const backup_past& past) {
 }
 
 void lower_priority() {
-  // linux/ioprio.h, which has no wrapper: a process, of which this thread is one; class idle.
+  // linux/ioprio.h, which has no wrapper: a process, of which this thread is one; the last of class
+  // best effort. The idle class might never come to its turn, and the log grows while a copy lasts.
   constexpr int who_process = 1;
-  constexpr int class_idle = 3 << 13;
+  constexpr int last_of_best_effort = (2 << 13) | 7;
   // On Linux both hold for the calling thread alone.
   auto is_nice = ::setpriority(PRIO_PROCESS, 0, 19) == 0;
-  auto is_idle = ::syscall(SYS_ioprio_set, who_process, 0, class_idle) == 0;
-  if (!is_nice || !is_idle) log_warning("backup.not_nice", {{"errno", errno}});
+  auto is_last = ::syscall(SYS_ioprio_set, who_process, 0, last_of_best_effort) == 0;
+  if (!is_nice || !is_last) log_warning("backup.not_nice", {{"errno", errno}});
 }
 
 backup_keeper::backup_keeper(backup_plan plan, const wall_clock& clock)
