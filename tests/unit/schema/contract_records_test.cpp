@@ -382,6 +382,8 @@ TEST_CASE("the contract's schemas are the records' fields") {
                   "MadeInvitation",
                   "AuditPage",
                   "BackupList",
+                  "LogPage",
+                  "LogLine",
                   "StreamList",
                   "ChannelList",
                   "ModelTrial",
@@ -398,25 +400,6 @@ TEST_CASE("the contract's schemas are the records' fields") {
                   "V1Model",
                   "V1Models",
                   "V1TokenCount"};
-  name_set others{"ErrorAnswer",      "Error",          "FieldFault",
-                  "Readiness",        "Health",         "About",
-                  "LoginMethods",     "LoginList",      "LoginTicket",
-                  "UserPage",         "ModelList",      "SessionPage",
-                  "MessagePage",      "ReplyTicket",    "ReplyStream",
-                  "PartOpened",       "TextAdded",      "ReplyError",
-                  "ReplyDone",        "TurnPreview",    "TokenCount",
-                  "FolderList",       "JobPage",        "JobStream",
-                  "JobChanged",       "ChangeStream",   "SessionChanged",
-                  "RecordChanged",    "MessageChanged", "ReplyChanged",
-                  "ApiKeyTicket",     "ApiKeyList",     "LimitList",
-                  "UsageReport",      "MadeUser",       "ResetCode",
-                  "InvitationPage",   "MadeInvitation", "AuditPage",
-                  "LogPage",          "LogLine",        "StreamList",
-                  "ChannelList",      "ModelTrial",     "OfferList",
-                  "SessionExport",    "AnthropicError", "OpenaiError",
-                  "V1ChatCompletion", "V1ChatRequest",  "V1EmbeddingRequest",
-                  "V1Embeddings",     "V1Message",      "V1MessagesRequest",
-                  "V1Model",          "V1Models",       "V1TokenCount"};
   others.insert(check.seen().begin(), check.seen().end());
   CHECK(names_in(check.known().schemas()) == others);
 }
