@@ -309,6 +309,7 @@ void node::parts::start_accounts() {
 
 expected<void> node::parts::start_io() {
   if (address.port != 0) TRY_DONE(http::check_port_is_free(address.host, address.port));
+  backups->start();  // before anybody asks what is there
   rates = std::make_unique<http::rate_limits>(http::rate_settings_of(values));
   for (size_t i = 0; i < values.io_threads; ++i) {
     auto made = std::make_unique<io_thread>();
@@ -327,7 +328,6 @@ expected<void> node::parts::start_io() {
         others.others.push_back(caf::actor_cast<channel_listener_actor>(other->provider));
     caf::anon_send(each->provider, std::move(others));
   }
-  backups->start();
   return {};
 }
 

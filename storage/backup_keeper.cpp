@@ -62,6 +62,7 @@ backup_keeper::~backup_keeper() {
 }
 
 void backup_keeper::start() {
+  look();
   thread_ = std::thread([this] { run(); });
 }
 

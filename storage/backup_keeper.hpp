@@ -45,7 +45,7 @@ class backup_keeper {
   backup_keeper(const backup_keeper&) = delete;
   backup_keeper& operator=(const backup_keeper&) = delete;
 
-  void start();
+  void start();  ///< after a first look at the disk
   /// Ends what is being made, also by other threads.
   void stop();
 
