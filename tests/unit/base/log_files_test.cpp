@@ -158,7 +158,8 @@ TEST_CASE(
   stop_log();
   CHECK(log_lines_dropped() == 0);
   auto text = text_of(list_log_files(options.files.directory).front().path);
-  auto line = json_reader{}.parse(text);
+  json_reader reader;
+  auto line = reader.parse(text);
   REQUIRE(line);
   CHECK(line->string_at("event") == "session.loaded");
   CHECK(line->integer_at("messages") == 3);
