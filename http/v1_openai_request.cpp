@@ -6,8 +6,8 @@ namespace parley::http {
 
 namespace {
 
-constexpr size_t stops_max = 16;
-constexpr int64_t tokens_max = 10'000'000;
+constexpr size_t openai_stops_max = 16;
+constexpr int64_t openai_tokens_max = 10'000'000;
 
 class chat_reader {
  public:
@@ -119,11 +119,11 @@ class chat_reader {
     params.top_p = fields_.number(body_, "top_p", 0, 1);
     params.presence_penalty = fields_.number(body_, "presence_penalty", -2, 2);
     params.frequency_penalty = fields_.number(body_, "frequency_penalty", -2, 2);
-    auto longest = fields_.integer(body_, "max_completion_tokens", 1, tokens_max);
-    if (!longest) longest = fields_.integer(body_, "max_tokens", 1, tokens_max);
+    auto longest = fields_.integer(body_, "max_completion_tokens", 1, openai_tokens_max);
+    if (!longest) longest = fields_.integer(body_, "max_tokens", 1, openai_tokens_max);
     if (longest) params.max_tokens = static_cast<int32_t>(*longest);
     params.seed = fields_.integer(body_, "seed", INT64_MIN, INT64_MAX);
-    params.stop = fields_.texts(body_, "stop", stops_max);
+    params.stop = fields_.texts(body_, "stop", openai_stops_max);
     params.reasoning_effort = fields_.text(body_, "reasoning_effort");
   }
 
