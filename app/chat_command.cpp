@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int tries_max = 8;
+constexpr int resumes_max = 8;
 constexpr size_t message_bytes_max = size_t{16} << 20;
 
 /// Waits for Ctrl-C on a thread of its own: the first one during a reply stops that at the server,
@@ -248,7 +248,7 @@ bool conversation::say(const std::string& content, interrupt_watch& interrupts) 
   if (auto caller = server_.clone()) interrupts.begin(std::move(*caller));
   if (!session_.empty()) interrupts.set_target("sessionId", session_);
   expected<void> ended;
-  for (int tries = 0; turn.status.empty() && tries < tries_max; ++tries) {
+  for (int tries = 0; turn.status.empty() && tries < resumes_max; ++tries) {
     if (tries > 0) std::this_thread::sleep_for(std::min(250ms * (1 << tries), 8'000ms));
     ended = server_.follow(next_request(turn, body, key), [&](const sse_event& event) {
       auto before = turn.position;

@@ -8,17 +8,12 @@
 #include "app/commands.hpp"
 #include "app/terminal.hpp"
 #include "base/clock.hpp"
-#include "base/json.hpp"
 
 namespace parley::app {
 
 namespace {
 
 using cells = std::vector<std::string>;
-
-json_reader make_reader() {
-  return json_reader{{.bytes_max = http::api_client::answer_bytes_max, .strict = false}};
-}
 
 std::string text_of(const json_value& record, std::string_view name) {
   auto found = record.find(name);
@@ -49,7 +44,7 @@ int print_list(const remote_list_options& options, const std::string& path, cell
   auto items = all_items(*server, path);
   if (!items) return report(items.error());
   std::vector<cells> table{std::move(titles)};
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   for (const auto& item : *items) {
     if (options.is_json) {
       std::cout << item << "\n";
@@ -66,7 +61,7 @@ int print_list(const remote_list_options& options, const std::string& path, cell
 /// The id of the model with this name or id.
 expected<std::string> find_model(remote_server& on, const std::string& name) {
   TRY(auto models, all_items(on, "/api/models"));
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   for (const auto& each : models) {
     TRY(auto model, reader.parse(each));
     if (model.string_at("name") == name || model.string_at("id") == name)
@@ -127,7 +122,7 @@ int add_key(const key_add_options& options) {
     std::cout << *made << "\n";
     return 0;
   }
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   auto key = reader.parse(*made);
   if (!key) return report(key.error());
   std::cout << text_of(*key, "key") << "\n";
@@ -151,7 +146,7 @@ int test_model(const named_options& options) {
   if (!id) return report(id.error());
   auto answer = server->ask({"POST", "/api/models/" + *id + "/test", "{}", {}});
   if (!answer) return report(answer.error());
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   auto trial = reader.parse(*answer);
   if (!trial) return report(trial.error());
   auto is_well = yes_or_no(*trial, "ok") == "yes";
@@ -188,7 +183,7 @@ int add_remote_model(const model_add_options& options) {
               (options.is_tested ? "?test=true" : "");
   auto made = server->ask({"POST", path, body, {}});
   if (!made) return report(made.error());
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   auto model = reader.parse(*made);
   if (!model) return report(model.error());
   if (options.is_json)

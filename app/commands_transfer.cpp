@@ -9,7 +9,6 @@
 
 #include "app/commands.hpp"
 #include "app/terminal.hpp"
-#include "base/json.hpp"
 #include "base/text_file.hpp"
 
 namespace parley::app {
@@ -17,15 +16,11 @@ namespace parley::app {
 namespace {
 
 constexpr size_t piece_bytes = size_t{4} << 20;
-constexpr int tries_max = 5;
-
-json_reader make_reader() {
-  return json_reader{{.bytes_max = http::api_client::answer_bytes_max, .strict = false}};
-}
+constexpr int sends_max = 5;
 
 /// Of a record: its id.
 expected<std::string> id_in(const std::string& record) {
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   TRY(auto root, reader.parse(record));
   auto id = root.string_at("id");
   if (!id || !is_id(*id)) return make_error(errc::unavailable, "The server gave no id.");
@@ -67,7 +62,7 @@ expected<std::string> send_file(remote_server& on, int file, const std::string& 
   json_writer{body}.begin_object().member("name", name).member("bytes", bytes).end_object();
   TRY(auto made, on.ask({"POST", "/api/uploads", body, {}}));
   TRY(auto id, id_in(made));
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   int64_t offset = 0;
   for (int failures = 0; offset < bytes;) {
     TRY(auto piece, read_piece(file, offset));
@@ -78,7 +73,7 @@ expected<std::string> send_file(remote_server& on, int file, const std::string& 
                         {},
                         "application/octet-stream"});
     if (!sent) {
-      if (code_of(sent.error()) != errc::unavailable || ++failures == tries_max)
+      if (code_of(sent.error()) != errc::unavailable || ++failures == sends_max)
         return sent.error();
       ::sleep(1);
       // What came through before it broke need not be sent again.
@@ -99,7 +94,7 @@ expected<std::string> send_file(remote_server& on, int file, const std::string& 
 /// Follows the job to its end; its record then.
 expected<std::string> wait_for(remote_server& on, const std::string& id, std::string_view what) {
   auto path = "/api/jobs/" + id;
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   for (int failures = 0;;) {
     auto followed = on.follow({"GET", path + "/events", {}, {}}, [&](const sse_event& event) {
       if (auto data = reader.parse(event.data))
@@ -108,7 +103,7 @@ expected<std::string> wait_for(remote_server& on, const std::string& id, std::st
     });
     auto answer = on.ask({"GET", path, {}, {}});
     if (!answer) {
-      if (code_of(answer.error()) != errc::unavailable || ++failures == tries_max)
+      if (code_of(answer.error()) != errc::unavailable || ++failures == sends_max)
         return answer.error();
       ::sleep(1);
       continue;
@@ -162,7 +157,7 @@ expected<void> check_done(const json_value& job) {
 /// Prints the record as JSON, or what `print` makes of it.
 template <class Print>
 int finish(const std::string& record, bool is_json, Print print) {
-  auto reader = make_reader();
+  auto reader = make_answer_reader();
   auto job = reader.parse(record);
   if (!job) return report(job.error());
   if (is_json) std::cout << record << "\n";

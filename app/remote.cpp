@@ -6,7 +6,6 @@
 
 #include "app/commands.hpp"
 #include "app/terminal.hpp"
-#include "base/json.hpp"
 
 namespace parley::app {
 
@@ -137,6 +136,10 @@ expected<http::api_client> remote_server::clone() const {
   return other;
 }
 
+json_reader make_answer_reader() {
+  return json_reader{{.bytes_max = http::api_client::answer_bytes_max, .strict = false}};
+}
+
 bool is_id(std::string_view text) {
   return !text.empty() && text.size() <= 64 &&
          text.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
@@ -149,7 +152,7 @@ expected<std::vector<std::string>> all_items(remote_server& on, const std::strin
     auto next = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=100";
     if (!cursor.empty()) next += "&cursor=" + cursor;
     TRY(auto text, on.ask({"GET", next, {}, {}}));
-    json_reader reader{{.bytes_max = http::api_client::answer_bytes_max, .strict = false}};
+    auto reader = make_answer_reader();
     TRY(auto page, reader.parse(text));
     if (auto list = page.find("items"))
       for (auto& each : list->items()) items.push_back(each.text());

@@ -4,6 +4,7 @@
 /// Blocks; one thread.
 #pragma once
 
+#include "base/json.hpp"
 #include "http/api_client.hpp"
 
 namespace parley::app {
@@ -48,6 +49,9 @@ class remote_server {
   secret_text token_;
   secret_text refresh_token_;
 };
+
+/// For the answers of servers, which may be newer.
+json_reader make_answer_reader();
 
 /// Whether it can stand in a path as an id.
 bool is_id(std::string_view text);

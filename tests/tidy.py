@@ -98,6 +98,44 @@ def check_include_circles(sources):
             yield from visit(path, [path])
 
 
+# --- units ------------------------------------------------------------------------------------
+
+# The release compiles several files of these folders as one (cmake/library.cmake).
+UNITS = ("actors", "actors/impl", "http", "storage", "app")
+
+# Comments are blanked: that of the closing brace leaves its blanks.
+PRIVATE = re.compile(r"^namespace \{\n(.*?)^\} +$", re.S | re.M)
+PRIVATE_FUNCTION = re.compile(r"^(?!//)[A-Za-z][^\n;={}()]*?\b(\w+)\(([^;{}]*?)\)[^;{}()]*\{", re.M)
+PRIVATE_NAME = re.compile(r"^(?:class|struct|enum class) (\w+)[^;]*?\{|"
+                          r"^(?:constexpr|const|inline|static)[^\n(]*?\b(\w+)(?:\[[^\]]*\])? ?[={]",
+                          re.M)
+
+
+def private_names(code):
+    """What unnamed namespaces hold; a function with the types it takes."""
+    for block in PRIVATE.finditer(code):
+        for found in PRIVATE_FUNCTION.finditer(block[1]):
+            types = [re.sub(r"\s*\b\w+$", "", " ".join(each.split()))
+                     for each in found[2].split(",")]
+            yield f"{found[1]}({', '.join(types)})", block.start(1) + found.start()
+        for found in PRIVATE_NAME.finditer(block[1]):
+            yield found[1] or found[2], block.start(1) + found.start()
+
+
+def check_private_names(sources):
+    """A name twice in what may be compiled as one, which only the release would find out."""
+    first = {}
+    for source in sources:
+        unit = max((one for one in UNITS if source.path.startswith(one + "/")), key=len, default="")
+        if not unit or not source.path.endswith(".cpp"):
+            continue
+        for name, place in private_names(source.without_comments):
+            known = first.setdefault((unit, name), source.path)
+            if known != source.path:
+                yield Fault(source.path, source.without_comments.count("\n", 0, place) + 1,
+                            f"{name} is in {known}, too; the release compiles both as one")
+
+
 # --- sizes ------------------------------------------------------------------------------------
 
 
@@ -404,6 +442,7 @@ def check_all(root):
             faults.extend(Fault(source.path, *fault) for fault in check(source, root))
     cpp = [source for source in sources if source.is_cpp]
     faults.extend(check_include_circles(cpp))
+    faults.extend(check_private_names(cpp))
     faults.extend(check_migrations(paths))
     faults.extend(check_coverage(sources, set(paths)))
     product_lines = sum(len(s.lines) for s in cpp if s.path.startswith(tuple(

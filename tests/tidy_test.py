@@ -106,6 +106,26 @@ class floors_test(tidy_case):
                           "base/c.hpp -> base/a.hpp"], self.faults())
 
 
+class units_test(tidy_case):
+    def test_private_names_differ_within_what_is_compiled_as_one(self):
+        def unit(*lines):
+            return "namespace {\n\n" + "\n".join(lines) + "\n\n}  // namespace\n"
+
+        function = "int f(const x& first, int second) {\n  return 1;\n}\n"
+        self.write("app/a.cpp", unit(function, "constexpr int most = 1;", "struct seen {\n};"))
+        self.assert_clean("app/b.cpp", unit("int f(const x& other) {\n  return most;\n}",
+                                            "class f_seen {\n  int f(const x& a, int b) {\n"
+                                            "    return 1;\n  }\n};"))
+        self.assert_fault("app/b.cpp", unit(function.replace("second", "other")), 3,
+                          "f(const x&, int) is in app/a.cpp, too")
+        self.assert_fault("app/b.cpp", unit("", "constexpr size_t most{2};"), 4, "most is in")
+        self.assert_fault("app/b.cpp", unit("class seen : public f {\n};"), 3, "seen is in")
+        # providers/ is compiled file by file, and base/ as well.
+        self.write("app/b.cpp", "")
+        self.write("base/a.cpp", unit(function))
+        self.assert_clean("base/b.cpp", unit(function))
+
+
 class sizes_test(tidy_case):
     def test_file_length(self):
         self.assert_clean("base/a.cpp", "int a;\n" * 500)

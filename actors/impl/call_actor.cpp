@@ -1,5 +1,6 @@
 #include "actors/impl/call_actor.hpp"
 
+#include "actors/impl/spend_pace.hpp"
 #include "base/log.hpp"
 #include "base/release.hpp"
 #include "base/text.hpp"
@@ -13,9 +14,6 @@ namespace {
 constexpr std::chrono::seconds start_wait_max{30};
 /// Longer texts are estimated by their bytes, in the rare case that no provider tells the usage.
 constexpr size_t counted_bytes_max = size_t{64} << 10;
-constexpr int64_t bytes_per_token = 4;
-/// While a budget is metered, USER hears of new tokens that often.
-constexpr std::chrono::milliseconds reported_each{50};
 
 /// What has to be counted if the provider does not say what a call took.
 class usage_estimate {
@@ -247,7 +245,7 @@ void call_state::report_tokens() {
   if (!meter_ || call_ == 0) return;
   auto now = self->clock().now();
   auto tokens = content_tokens(rule_, sum_of(meter_->measure()));
-  if (tokens < report_at_ && now - reported_ < reported_each) return;
+  if (tokens < report_at_ && now - reported_ < spend_told_each) return;
   reported_ = now;
   report_at_ = std::numeric_limits<int64_t>::max();  // until USER has answered
   self->send(place_.parent, tokens_streamed{reply_, tokens});

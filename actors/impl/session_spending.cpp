@@ -1,15 +1,13 @@
 // What SESSION's calls use: reserved with USER before, told while tokens come, stored and settled
 // after (chat/quota_book).
 #include "actors/impl/session_state.hpp"
+#include "actors/impl/spend_pace.hpp"
 #include "base/log.hpp"
 #include "chat/usage_entry.hpp"
 
 namespace parley {
 
 namespace {
-
-constexpr std::chrono::milliseconds reported_each{50};
-constexpr int64_t bytes_per_token = 4;
 
 int64_t guessed_tokens(size_t bytes) {
   return (static_cast<int64_t>(bytes) + bytes_per_token - 1) / bytes_per_token;
@@ -49,7 +47,7 @@ void session_state::report(reply& running) {
   if (!running.is_metered) return;
   auto now = self_->clock().now();
   auto tokens = streamed_tokens(running);
-  if (tokens < running.report_at && now - running.reported < reported_each) return;
+  if (tokens < running.report_at && now - running.reported < spend_told_each) return;
   running.reported = now;
   running.report_at = INT64_MAX;  // until USER has answered
   self_->send(parts_.parent, tokens_streamed{running.id(), tokens});
