@@ -46,9 +46,14 @@ mount_into() { # mount_into PLACE OPTION...
 }
 
 mount_kernel() {
+  # `unshare --mount` wants a mount for its root.
+  mount_into "" --bind "$root"
+  mount --make-private "$root"
   mount_into /proc -t proc proc
   mount_into /sys -t sysfs -o ro sysfs
   mount_into /dev --bind /dev
+  mount --make-private "$root/dev"
+  mount_into /dev/pts --bind /dev/pts
 }
 
 # The host's own mirror of this suite.
