@@ -192,13 +192,15 @@ class canary_test(support.system_test):
         here = os.getcwd()
         os.chdir(self.folder)
         self.addCleanup(os.chdir, here)
-        self.server.prefix = ["prlimit", "--core=unlimited"]
+        # What a shell starts in the background ignores SIGQUIT.
+        dumping = ["env", "--default-signal=QUIT", "prlimit", "--core=unlimited"]
+        self.server.prefix = dumping
         os.environ["ASAN_OPTIONS"] = "disable_coredump=0:handle_abort=0"
         self.addCleanup(os.environ.pop, "ASAN_OPTIONS")
         self.server.start()
         self.assertFalse(self.dumps_core(self.server.process.child, signal.SIGQUIT))
         # Others do, where the machine lets them.
-        other = subprocess.Popen(["prlimit", "--core=unlimited", "sleep", "60"])
+        other = subprocess.Popen([*dumping, "sleep", "60"])
         wait_until(lambda: Path(f"/proc/{other.pid}/comm").read_text() == "sleep\n", 5, "sleep")
         print(f"    another program leaves a core: {self.dumps_core(other, signal.SIGQUIT)}")
 
