@@ -14,7 +14,6 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
-import os
 import random
 import re
 import sqlite3
@@ -24,9 +23,9 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import figures
+
 USERS = 100
 SESSIONS_PER_USER = 10
 MESSAGES_PER_SESSION = 90
@@ -153,10 +152,6 @@ class caller:
             return route, response.status, (time.monotonic() - begun) * 1e3
 
 
-def at_share(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
 def measure(server, people, options):
     """Milliseconds of each route."""
     chance = random.Random(2)
@@ -182,11 +177,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--rate", type=int, default=200)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    figures.add_build(parser)
     options = parser.parse_args()
-    os.environ["TEST_BUILD"] = str(options.build.resolve())
-    sys.path.insert(0, str(ROOT / "tests/system"))
-    import support  # pylint: disable=import-outside-toplevel,import-error
+    support = figures.support_of(options.build)
 
     passed = []
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
@@ -205,7 +198,7 @@ def main():
             server.stop()
     print(f"{'route':46} {'count':>6} {'p50':>7} {'p95':>7} {'p99':>7} ms")
     for route, values in sorted(times.items()):
-        p50, p95, p99 = (at_share(values, share) for share in (0.5, 0.95, 0.99))
+        p50, p95, p99 = (figures.at_share(values, share) for share in (0.5, 0.95, 0.99))
         print(f"{route:46} {len(values):6} {p50:7.1f} {p95:7.1f} {p99:7.1f}")
         if p95 > (LONG_LIMIT_MS if "10,000" in route else LIMIT_MS):
             passed.append(route)

@@ -12,7 +12,6 @@ request to the event's last byte; ends with 1 if a limit is passed or a change d
 import argparse
 import http.client
 import json
-import os
 import random
 import re
 import selectors
@@ -23,7 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import figures
+
 DEVICES = 10  # of a user
 MEMORY_LIMIT_KB, DELAY_LIMIT_MS = 12, 100
 WAIT_S = 5  # for a change to come
@@ -33,10 +33,6 @@ SETTLE_S = 2  # until memory is read
 def pss_kb(pid):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1))
-
-
-def at_share(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def memory_of_one(known):
@@ -126,11 +122,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--listeners", type=int, default=1000)
     parser.add_argument("--changes", type=int, default=500)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    figures.add_build(parser)
     options = parser.parse_args()
-    os.environ["TEST_BUILD"] = str(options.build.resolve())
-    sys.path.insert(0, str(ROOT / "tests/system"))
-    import support  # pylint: disable=import-outside-toplevel,import-error
+    support = figures.support_of(options.build)
 
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
         server = support.parley(folder, "--registration", "open", "--bcrypt-cost", "4",
@@ -152,16 +146,14 @@ def main():
             taken = delays(server.port, users, options.changes)
         finally:
             server.stop()
-    late = at_share(taken, 0.99)
+    late = figures.at_share(taken, 0.99)
     print(f"{len(users) * DEVICES} listeners of {len(users)} users, {options.changes} changes, "
           f"{len(taken)} told")
     is_met = {f"memory of a listener: {memory:.1f} KB (at most {MEMORY_LIMIT_KB}":
               memory <= MEMORY_LIMIT_KB,
-              f"from the change to another device: {at_share(taken, 0.5):.1f} ms at p50, "
+              f"from the change to another device: {figures.at_share(taken, 0.5):.1f} ms at p50, "
               f"{late:.1f} ms at p99 (at most {DELAY_LIMIT_MS}": late <= DELAY_LIMIT_MS}
-    for figure, is_one_met in is_met.items():
-        print(f"{figure}: {'met' if is_one_met else 'MISSED'})")
-    return 0 if all(is_met.values()) else 1
+    return figures.verdict(is_met)
 
 
 if __name__ == "__main__":

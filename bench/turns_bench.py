@@ -13,7 +13,6 @@ requests are compared byte for byte. Ends with 1 if a target is missed.
 import argparse
 import contextlib
 import json
-import os
 import sqlite3
 import sys
 import tempfile
@@ -21,9 +20,9 @@ import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import figures
+
 LIMIT_MS = 20
 GROWTH_MAX = 2.0  # of p50 from 1,000 messages to 10,000, in the same window
 WINDOW = 8_192  # of the long chat
@@ -112,10 +111,6 @@ def lengthen(path, session, messages):
                    (messages, parent, key))
 
 
-def at_share(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
 def measure(support, caller, model, session, turns):
     heads, wholes = [], []
     for number in range(turns):
@@ -188,11 +183,9 @@ def set_up(support, server, base_url):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--turns", type=int, default=200)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    figures.add_build(parser)
     options = parser.parse_args()
-    os.environ["TEST_BUILD"] = str(options.build.resolve())
-    sys.path.insert(0, str(ROOT / "tests/system"))
-    import support  # pylint: disable=import-outside-toplevel,import-error
+    support = figures.support_of(options.build)
 
     model = upstream()
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
@@ -206,15 +199,16 @@ def main():
             for session, (messages, window) in zip(sessions, SESSIONS):
                 (first,), _ = measure(support, caller, model, session, 1)
                 heads, wholes = measure(support, caller, model, session, options.turns)
-                medians[messages, window] = at_share(heads, 0.5)
+                medians[messages, window] = figures.at_share(heads, 0.5)
                 print(f"{messages:8} {window:8} {model.messages:8} {first:10.1f}"
-                      f" {at_share(heads, 0.5):10.1f} {at_share(heads, 0.99):7.1f}"
-                      f" {at_share(wholes, 0.5):11.1f} {at_share(wholes, 0.99):7.1f}", flush=True)
+                      f" {medians[messages, window]:10.1f} {figures.at_share(heads, 0.99):7.1f}"
+                      f" {figures.at_share(wholes, 0.5):11.1f}"
+                      f" {figures.at_share(wholes, 0.99):7.1f}", flush=True)
             share, moves = repeat_share(support, caller, model,
                                         f"http://127.0.0.1:{model.server_port}/v1")
         finally:
             server.stop()
-    longest = at_share(heads, 0.99)
+    longest = figures.at_share(heads, 0.99)
     growth = medians[10_000, 8_192] / medians[1_000, 8_192]
     is_met = {
         f"10,000 messages: the request begins within {longest:.1f} ms at p99 (at most {LIMIT_MS}":
@@ -225,9 +219,7 @@ def main():
         f"{share:.1f} % of the turns repeat the request before byte for byte (at least "
         f"{REPEATED_MIN}": share >= REPEATED_MIN,
     }
-    for figure, is_one_met in is_met.items():
-        print(f"{figure}: {'met' if is_one_met else 'MISSED'})")
-    return 0 if all(is_met.values()) else 1
+    return figures.verdict(is_met)
 
 
 if __name__ == "__main__":
