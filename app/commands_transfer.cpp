@@ -9,6 +9,7 @@
 
 #include "app/commands.hpp"
 #include "app/terminal.hpp"
+#include "base/files.hpp"
 #include "base/text_file.hpp"
 
 namespace parley::app {
@@ -32,20 +33,6 @@ void tell(std::string_view what, int64_t done, int64_t total) {
   std::cerr << "\r" << what << " " << done * 100 / total << " %" << (done >= total ? "\n" : "")
             << std::flush;
 }
-
-class open_file {
- public:
-  explicit open_file(int number) : number_(number) {}
-  ~open_file() {
-    if (number_ > STDERR_FILENO) ::close(number_);
-  }
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 expected<std::string> read_piece(int file, int64_t offset) {
   std::string piece(piece_bytes, '\0');
@@ -167,9 +154,9 @@ int finish(const std::string& record, bool is_json, Print print) {
 }
 
 expected<std::string> import_at(remote_server& on, const std::string& path) {
-  open_file file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  file_descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat found {};
-  if (file.number() < 0 || ::fstat(file.number(), &found) != 0) return unreadable(path, errno);
+  if (!file.is_open() || ::fstat(file.number(), &found) != 0) return unreadable(path, errno);
   if (!S_ISREG(found.st_mode)) return make_error(errc::invalid_input, path + ": is no file.");
   if (found.st_size == 0) return make_error(errc::invalid_input, path + ": is empty.");
   auto name = std::filesystem::path{path}.filename().string();
@@ -203,9 +190,10 @@ expected<void> fetch(remote_server& on, const std::string& job, const std::strin
   // Private to its owner, as the chats are; whole, or not there.
   auto part = path + ".part";
   auto is_stdout = path == "-";
-  open_file file{is_stdout ? STDOUT_FILENO
+  file_descriptor file{is_stdout
+                           ? ::dup(STDOUT_FILENO)
                            : ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-  if (file.number() < 0) return make_error(errc::invalid_input, part + ": cannot be written.");
+  if (!file.is_open()) return make_error(errc::invalid_input, part + ": cannot be written.");
   bool is_written = true;
   auto ended =
       on.download({"GET", "/api/jobs/" + job + "/file", {}, {}}, [&](std::string_view bytes) {

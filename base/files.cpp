@@ -53,6 +53,22 @@ uint64_t file_bytes(const std::filesystem::path& path) {
   return fault ? 0 : bytes;
 }
 
+expected<void> read_pieces(
+    const std::filesystem::path& path,
+    const std::function<expected<void>(std::string_view piece, int64_t at)>& take) {
+  file_descriptor from{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!from.is_open()) return file_fault("read", path);
+  std::string piece(1 << 20, '\0');
+  for (int64_t at = 0;;) {
+    auto count = ::pread(from.number(), piece.data(), piece.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return file_fault("read", path);
+    if (count == 0) return {};
+    TRY_DONE(take({piece.data(), static_cast<size_t>(count)}, at));
+    at += count;
+  }
+}
+
 expected<void> sync_directory(const std::filesystem::path& path) {
   file_descriptor names{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!names.is_open() || ::fsync(names.number()) != 0) return file_fault("write", path);

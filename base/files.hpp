@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,12 @@ class file_descriptor {
 
 /// Its length; 0 without one.
 uint64_t file_bytes(const std::filesystem::path& path);
+
+/// Hands on all of a file in pieces of a megabyte, with the place of each, as long as `take` lets
+/// it.
+expected<void> read_pieces(
+    const std::filesystem::path& path,
+    const std::function<expected<void>(std::string_view piece, int64_t at)>& take);
 
 /// Of a directory: that the names in it last.
 expected<void> sync_directory(const std::filesystem::path& path);

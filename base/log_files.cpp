@@ -11,6 +11,7 @@
 #include <charconv>
 
 #include "base/clock.hpp"
+#include "base/files.hpp"
 
 namespace parley {
 
@@ -46,11 +47,6 @@ std::optional<uint64_t> number_in(std::string_view name) {
   return number;
 }
 
-uint64_t bytes_at(const fs::path& path) {
-  struct stat found {};
-  return ::lstat(path.c_str(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
-}
-
 bool make_private(const fs::path& directory) {
   return ::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST;
 }
@@ -79,10 +75,9 @@ fs::path log_sums_path(const log_file& of) {
 
 std::string first_log_time(const fs::path& path) {
   std::array<char, line_begin.size() + time_bytes> start{};
-  auto fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return {};
-  auto count = ::pread(fd, start.data(), start.size(), 0);
-  ::close(fd);
+  file_descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+  if (!file.is_open()) return {};
+  auto count = ::pread(file.number(), start.data(), start.size(), 0);
   std::string_view text{start.data(), start.size()};
   if (count != static_cast<ssize_t>(text.size()) || !text.starts_with(line_begin)) return {};
   return std::string{text.substr(line_begin.size())};
@@ -195,7 +190,7 @@ bool log_file_writer::open_number(uint64_t number) {
   fd_ = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd_ < 0) return false;
   number_ = number;
-  bytes_ = bytes_at(path);
+  bytes_ = file_bytes(path);
   auto first = parse_instant(first_log_time(path));
   begun_s_ = first ? first->ms / 1000 : now_s();
   // What a crash or a full disk has cut off stands alone.
@@ -210,7 +205,7 @@ void log_file_writer::sweep() const {
   uint64_t sum = 0;
   for (const auto& file : list_log_files(options_.directory)) {
     auto sums = log_sums_path(file);
-    sum += file.bytes + bytes_at(sums);
+    sum += file.bytes + file_bytes(sums);
     // The new one is to have room.
     auto is_over = sum + options_.file_bytes_max > options_.bytes_max || file.written_s < oldest_s;
     if (file.number == number_ || !is_over) continue;

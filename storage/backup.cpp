@@ -116,19 +116,13 @@ expected<audit_check> check_audit_chain(const std::filesystem::path& file) {
 
 expected<std::string> digest_of(const std::filesystem::path& file,
                                 const std::function<bool(int64_t bytes)>& goes_on) {
-  file_descriptor from{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!from.is_open()) return file_fault("read", file);
   sha256_stream digest;
-  std::string piece(1 << 20, '\0');
-  for (int64_t at = 0;;) {
-    auto count = ::pread(from.number(), piece.data(), piece.size(), at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return file_fault("read", file);
-    if (count == 0) return hex(digest.finish());
-    at += count;
-    digest.add({piece.data(), static_cast<size_t>(count)});
-    if (goes_on && !goes_on(at)) return make_error(errc::timeout);
-  }
+  TRY_DONE(read_pieces(file, [&](std::string_view piece, int64_t at) -> expected<void> {
+    digest.add(piece);
+    if (goes_on && !goes_on(at + std::ssize(piece))) return make_error(errc::timeout);
+    return {};
+  }));
+  return hex(digest.finish());
 }
 
 expected<made_copy> back_up(const std::filesystem::path& from, const std::filesystem::path& to,

@@ -33,23 +33,14 @@ class draft_file {
 
 /// On the disk; its SHA-256 in hex.
 expected<std::string> bring_file(const fs::path& from, const fs::path& to) {
-  file_descriptor source{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!source.is_open()) return file_fault("read", from);
   file_descriptor target{
       ::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!target.is_open()) return file_fault("write", to);
   sha256_stream digest;
-  std::string piece(1 << 20, '\0');
-  for (int64_t at = 0;;) {
-    auto count = ::pread(source.number(), piece.data(), piece.size(), at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return file_fault("read", from);
-    if (count == 0) break;
-    std::string_view bytes{piece.data(), static_cast<size_t>(count)};
-    digest.add(bytes);
-    TRY_DONE(target.write_all(bytes, at));
-    at += count;
-  }
+  TRY_DONE(read_pieces(from, [&](std::string_view piece, int64_t at) {
+    digest.add(piece);
+    return target.write_all(piece, at);
+  }));
   if (::fsync(target.number()) != 0) return file_fault("write", to);
   return hex(digest.finish());
 }

@@ -187,6 +187,11 @@ bool read_value(const query& from, int column, T& to) {
   }
 }
 
+inline error unreadable(std::string_view column) {
+  log_error("storage.unreadable_row", {{"column", column}});
+  return make_error(errc::corrupt_data);
+}
+
 }  // namespace detail
 
 /// Binds the stored fields to the next parameters; the record is borrowed like a text.
@@ -206,8 +211,7 @@ expected<Record> read_record(const query& from, int first = 0) {
     ++column;
   });
   if (broken.empty()) return value;
-  log_error("storage.unreadable_row", {{"column", broken}});
-  return make_error(errc::corrupt_data);
+  return detail::unreadable(broken);
 }
 
 /// A record without a table of its own, as the JSON text of one column.
@@ -215,8 +219,7 @@ template <record Record>
 expected<Record> restore_record(const query& from, int column) {
   Record value;
   if (detail::read_value(from, column, value)) return value;
-  log_error("storage.unreadable_row", {{"column", from.column_name(column)}});
-  return make_error(errc::corrupt_data);
+  return detail::unreadable(from.column_name(column));
 }
 
 /// The record of the only row; errc::not_found without one.

@@ -5,7 +5,7 @@
 
 #include <charconv>
 
-#include "actors/impl/file_worker.hpp"
+#include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/log_line.hpp"
 

@@ -1,16 +1,17 @@
 #include "actors/impl/log_sums.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "actors/impl/file_worker.hpp"
+#include "base/files.hpp"
 
 namespace parley {
 
 namespace {
 
 constexpr size_t summed_piece_bytes = size_t{1} << 20;
+/// Six groups of a thousand keys in each slot of a day take some 50 MB.
+constexpr size_t sums_bytes_max = size_t{256} << 20;
 constexpr std::string_view head_begin = "parley log sums 1 ";
 
 /// With the size of the file summed and its own: sums of another, or half of them, are none.
@@ -40,16 +41,6 @@ uint64_t read_lines(const std::filesystem::path& path, uint64_t offset, log_tall
       left.remove_prefix(std::min(line.size() + 1, left.size()));
     }
   }
-}
-
-std::string read_all(const std::filesystem::path& path) {
-  file_descriptor from{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  struct stat found {};
-  if (!from.is_open() || ::fstat(from.number(), &found) != 0) return {};
-  std::string text(static_cast<size_t>(found.st_size), '\0');
-  auto count = ::pread(from.number(), text.data(), text.size(), 0);
-  text.resize(count > 0 ? static_cast<size_t>(count) : 0);
-  return text;
 }
 
 error sums_pending() {
@@ -103,7 +94,8 @@ bool log_sums::store(const log_file& file, const log_tally& tally) const {
 
 expected<void> log_sums::add_whole(const log_file& file, log_spans& to, bool may_make) {
   auto path = log_sums_path(file);
-  auto text = read_all(path);
+  auto known = read_whole_file(path, sums_bytes_max);
+  auto text = known ? std::string_view{*known} : std::string_view{};
   auto head = text.substr(0, text.find('\n') + 1);
   if (text.empty() || head != head_of(file, text.size() - head.size())) {
     if (!may_make) return sums_pending();
@@ -112,7 +104,7 @@ expected<void> log_sums::add_whole(const log_file& file, log_spans& to, bool may
     to.add(made);
     return {};
   }
-  if (to.add(std::string_view{text}.substr(head.size()))) return {};
+  if (to.add(text.substr(head.size()))) return {};
   ::unlink(path.c_str());
   return sums_pending();
 }

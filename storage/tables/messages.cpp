@@ -75,12 +75,11 @@ expected<message> read_whole(connection& db, const query& row, int first) {
 expected<message_content> read_content(connection& db, const query& row, const message_id& id) {
   message_content content;
   content.id = id;
-  auto role = enum_of<message_role>(row.text(0));
-  auto status = enum_of<message_status>(row.text(1));
-  if (!role || !status || !detail::read_value(row, 2, content.parts))
-    return make_error(errc::corrupt_data);
-  content.role = *role;
-  if (*status == message_status::streaming) TRY_DONE(add_chunks(db, id, content.parts));
+  message_status status{};
+  if (!detail::read_value(row, 0, content.role) || !detail::read_value(row, 1, status) ||
+      !detail::read_value(row, 2, content.parts))
+    return detail::unreadable("role, status or parts");
+  if (status == message_status::streaming) TRY_DONE(add_chunks(db, id, content.parts));
   return content;
 }
 
