@@ -93,12 +93,19 @@ struct list_invitations {
 };
 PARLEY_INSPECT(list_invitations, page)
 
+struct get_invitation {
+  invitation_id id;
+};
+PARLEY_INSPECT(get_invitation, id)
+
 struct add_invitation {
   new_invitation_body wanted;
+  std::optional<owned_key> key;
   caller by;
 };
-PARLEY_INSPECT(add_invitation, wanted, by)
+PARLEY_INSPECT(add_invitation, wanted, key, by)
 
+/// The code is shown this once: empty for a request that is repeated.
 struct made_invitation {
   invitation made;
   secret_text code;
@@ -196,6 +203,7 @@ using admin_actor = caf::typed_actor<
     ask<list_all_usage, usage_report>,       // READER answers
     ask<enrol_user, reset_ticket>,           // an account with a code in place of a password
     ask<issue_reset_code, reset_ticket>,     // USER answers
+    ask<get_invitation, invitation>,         //
     ask<add_invitation, made_invitation>,    //
     ask<drop_invitation, done>,              //
     ask<list_audit, page_of<audit_entry>>,   // READER answers

@@ -24,10 +24,11 @@ PARLEY_INSPECT(get_api_key, who, id)
 struct add_api_key {
   caller who;
   patch_of<api_key> patch;
+  std::optional<request_key> key;
 };
-PARLEY_INSPECT(add_api_key, who, patch)
+PARLEY_INSPECT(add_api_key, who, patch, key)
 
-/// The key itself is shown this once.
+/// The key itself is shown this once: empty for a request that is repeated.
 struct api_key_ticket {
   api_key entry;
   secret_text key;

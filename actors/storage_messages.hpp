@@ -107,11 +107,12 @@ struct system_loaded {
 };
 PARLEY_INSPECT(system_loaded, settings, models, user_count, quotas)
 
-/// The invitation of a code, by its hash.
+/// An invitation by the hash of its code, or by its id where that is empty.
 struct find_invitation {
   std::string code_hash;
+  invitation_id id{};
 };
-PARLEY_INSPECT(find_invitation, code_hash)
+PARLEY_INSPECT(find_invitation, code_hash, id)
 
 struct found_invitation {
   std::optional<invitation> known;

@@ -319,6 +319,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(enrol_user)                 \
   X(issue_reset_code)           \
   X(list_invitations)           \
+  X(get_invitation)             \
   X(add_invitation)             \
   X(made_invitation)            \
   X(drop_invitation)            \

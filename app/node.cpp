@@ -197,6 +197,7 @@ model_tools node::parts::tools() {
   made.complete_wish = [presets = services.presets](patch_of<model_config>& wish) {
     return presets->complete(wish);
   };
+  made.currency = [board = quotas] { return board->read()->currency; };
   return made;
 }
 

@@ -64,8 +64,7 @@ void check_amount(const Rule& rule, const std::string& path, fault_list& faults)
   need("/currency", rule.currency.has_value(), is_money);
   if (is_money && rule.amount && !parse_money(*rule.amount))
     faults.add(path + "/amount", "decimal", "Must be a decimal like \"2.50\".");
-  auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-  if (rule.currency && !std::all_of(rule.currency->begin(), rule.currency->end(), is_upper))
+  if (rule.currency && !is_currency(*rule.currency))
     faults.add(path + "/currency", "currency", "Must be a currency's code like \"USD\".");
 }
 
@@ -84,6 +83,11 @@ void check_subject(const quota_rule& rule, const std::string& path, fault_list& 
 }
 
 }  // namespace
+
+bool is_currency(std::string_view code) {
+  auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return code.size() == 3 && std::all_of(code.begin(), code.end(), is_capital);
+}
 
 std::vector<quota_limit> limits_of(const std::vector<quota_rule>& rules,
                                    const quota_applicant& who) {

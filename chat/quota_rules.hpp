@@ -41,6 +41,13 @@ inline size_t index_of(quota_window window) {
   return static_cast<size_t>(window) - 1;
 }
 
+/// Gives an amount of money without a currency this one.
+template <class Rule>
+void complete_amount(Rule& rule, const std::string& currency) {
+  if (rule.measure == quota_measure::money && !rule.currency) rule.currency = currency;
+}
+/// Three capital letters, as ISO 4217's codes are.
+bool is_currency(std::string_view code);
 /// What is wrong with rules, under "/items/n".
 void check_rules(const std::vector<quota_rule>& rules, fault_list& faults);
 /// What is wrong with a key's budget, under `path`.

@@ -118,6 +118,7 @@ std::vector<route> make_admin_routes(const row_maker& make) {
       make.write(method::post, "/api/users/{id}/reset-password", admin, post_reset_code),
       read("/api/users/invitations", admin, get_invitations),
       make.write(method::post, "/api/users/invitations", admin, post_invitation),
+      read("/api/users/invitations/{id}", admin, get_invitation),
       erase("/api/users/invitations/{id}", admin, delete_invitation),
       make.write(method::post, "/api/models/{id}/test", member, test_model),
       make.json(method::post, "/api/models/discover", member, rate_class::write, discover_models),

@@ -200,10 +200,12 @@ struct remember_key {
   folder_id folder{};
   upload_id upload{};
   job_id job{};
+  api_key_id api_key{};
+  invitation_id invitation{};
   instant created_at;
 };
 PARLEY_INSPECT(remember_key, owner_id, route, key, body_sha256, session, message, model, account,
-               folder, upload, job, created_at)
+               folder, upload, job, api_key, invitation, created_at)
 
 struct create_api_key {
   api_key made;

@@ -35,13 +35,13 @@ reply_params merge(const reply_params& over, const reply_params& under);
 
 /// Prices for a million tokens, as decimals; what has none is not priced.
 struct model_prices {
-  std::string currency = "USD";
+  std::string currency;  ///< empty in a wish: the system's
   std::string input;
   std::string output;
   std::optional<std::string> cached;
 };
 PARLEY_RECORD(model_prices,
-              FIELD(currency, "currency", .uses = in_create | required | out, .length_min = 3,
+              FIELD(currency, "currency", .uses = in_create | out, .length_min = 3,
                     .length_max = 3),
               FIELD(input, "inputPerMTok", .uses = in_create | required | out, .length_min = 1,
                     .length_max = 20),

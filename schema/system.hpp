@@ -22,6 +22,7 @@ struct system_settings {
   /// Why only ADMINs may begin turns now; none: everybody may.
   std::optional<std::string> maintenance;
   std::string time_zone = "UTC";  ///< IANA's name
+  std::string currency = "USD";   ///< of prices and limits that name none; ISO 4217's code
   // None: as the setting of the same name says.
   std::optional<int64_t> sessions_per_user_max;
   std::optional<int32_t> streams_per_user_max;
@@ -38,6 +39,7 @@ PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
                     .length_max = 2000),
               FIELD(time_zone, "timeZone", .uses = in_patch | out, .length_min = 1,
                     .length_max = 64),
+              FIELD(currency, "currency", .uses = in_patch | out, .length_min = 3, .length_max = 3),
               FIELD(sessions_per_user_max, "sessionsPerUserMax", .uses = in_patch | out | nullable,
                     .min = 1, .max = 10'000'000),
               FIELD(streams_per_user_max, "streamsPerUserMax", .uses = in_patch | out | nullable,

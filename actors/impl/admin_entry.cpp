@@ -170,7 +170,42 @@ caf::result<page_of<invitation>> admin_state::on(const list_invitations& message
   return self->delegate(parts_.reader, page_invitations{message.page});
 }
 
+caf::result<invitation> admin_state::on(const get_invitation& message) {
+  auto held = answers.hold<invitation>(self);
+  find_made<invitation>(held.first, message.id, [](invitation known) { return known; });
+  return held.second;
+}
+
+/// Answers with what `show` makes of the invitation, or that there is none.
+template <class R, class Show>
+void admin_state::find_made(uint64_t key, invitation_id id, Show show) {
+  self->request(parts_.reader, caf::infinite, find_invitation{{}, id})
+      .then(
+          [this, key, show](const found_invitation& found) {
+            if (!found.known)
+              return answers.fail<R>(key,
+                                     make_error(errc::not_found, "There is no such invitation."));
+            auto known = *found.known;
+            known.code_hash.clear();
+            answers.deliver<R>(key, show(std::move(known)));
+          },
+          [this, key](error& cause) { answers.fail<R>(key, std::move(cause)); });
+}
+
 caf::result<made_invitation> admin_state::on(const add_invitation& message) {
+  auto held = answers.hold<made_invitation>(self);
+  auto key = held.first;
+  make_once<made_invitation>(
+      *this, key, message.key, [this, key, message] { make_invitation(key, message); },
+      [this, key](const remember_key& known) {
+        find_made<made_invitation>(key, known.invitation, [](invitation made) {
+          return made_invitation{std::move(made), {}};
+        });
+      });
+  return held.second;
+}
+
+void admin_state::make_invitation(uint64_t key, const add_invitation& message) {
   auto code = make_one_time_code();
   invitation made;
   made.id = invitation_id::make();
@@ -185,11 +220,16 @@ caf::result<made_invitation> admin_state::on(const add_invitation& message) {
       audited(message.by, now(), "invitation.created", {to_string(made.id), made.note.value_or("")},
               "{\"role\":\"" + to_string(made.role) +
                   "\",\"usesMax\":" + std::to_string(made.uses_max) + "}");
-  made_invitation answer{made, code.text};
-  answer.made.code_hash.clear();
-  return store_then<made_invitation>(
-      *this, {change_invitation{invitation_step::make, std::move(made), now()}, told},
-      [answer] { return answer; });
+  std::vector<change> changes;
+  if (message.key)
+    caf::get<remember_key>(changes.emplace_back(remembered(*message.key, now()))).invitation =
+        made.id;
+  changes.emplace_back(change_invitation{invitation_step::make, made, now()});
+  changes.emplace_back(std::move(told));
+  made.code_hash.clear();
+  store_then<made_invitation>(*this, key, std::move(changes), [made, code = code.text] {
+    return made_invitation{made, code};
+  });
 }
 
 caf::result<done> admin_state::on(const drop_invitation& message) {

@@ -11,6 +11,7 @@ namespace parley {
 void admin_state::publish_quotas() const {
   quota_notice notice;
   notice.rules = quotas_.items;
+  notice.currency = settings_.currency;
   if (auto zone = time_zone::find(settings_.time_zone))
     notice.zone = *zone;
   else
@@ -24,10 +25,11 @@ caf::result<quota_settings> admin_state::on(const get_quotas&) {
 
 caf::result<quota_settings> admin_state::on(const change_quotas& message) {
   TRY_DONE(check_version(message.if_version, quotas_.version));
-  fault_list faults;
-  check_rules(message.quotas.items, faults);
-  if (!faults.is_empty()) return std::move(faults).to_error();
   auto changed = message.quotas;
+  for (auto& rule : changed.items) complete_amount(rule, settings_.currency);
+  fault_list faults;
+  check_rules(changed.items, faults);
+  if (!faults.is_empty()) return std::move(faults).to_error();
   changed.version = quotas_.version + 1;
   auto told = audited(message.by, now(), "quotas.changed", {}, json_of(changed));
   return store_then<quota_settings>(*this, {change_metering{put_quotas{changed}}, told},

@@ -29,6 +29,7 @@ struct admin_state {
   caf::result<login_ticket> on(const register_user& message);
   caf::result<reset_ticket> on(const enrol_user& message);
   caf::result<page_of<invitation>> on(const list_invitations& message) const;
+  caf::result<invitation> on(const get_invitation& message);
   caf::result<made_invitation> on(const add_invitation& message);
   caf::result<done> on(const drop_invitation& message);
 
@@ -72,6 +73,9 @@ struct admin_state {
   expected<void> check_registration(const secret_text& code) const;
   void find_invited(const std::shared_ptr<entrant>& who);
   void enrol_once(uint64_t key, const std::shared_ptr<const enrol_user>& asked);
+  template <class R, class Show>
+  void find_made(uint64_t key, invitation_id id, Show show);
+  void make_invitation(uint64_t key, const add_invitation& message);
   void make_account_once(uint64_t key, const std::shared_ptr<const make_user>& asked);
   void store_account(uint64_t key, const std::shared_ptr<const make_user>& asked, const user& made);
   void show_account(uint64_t key, user_id id);

@@ -5,6 +5,7 @@
 #include "actors/impl/admin_state.hpp"
 #include "base/record_json.hpp"
 #include "base/time_zone.hpp"
+#include "chat/quota_rules.hpp"
 
 namespace parley {
 
@@ -27,6 +28,8 @@ caf::result<system_settings> admin_state::on(const change_system& message) {
   check("/titleModelId", changed.title_model_id, settings_.title_model_id);
   if (changed.time_zone != settings_.time_zone && !time_zone::find(changed.time_zone))
     faults.add("/timeZone", "time_zone", "There is no such time zone.");
+  if (!is_currency(changed.currency))
+    faults.add("/currency", "currency", "Must be a currency's code like \"USD\".");
   if (!faults.is_empty()) return std::move(faults).to_error();
   ++changed.version;
   auto told = audited(message.by, now(), "settings.changed", {}, given_values(message.patch));

@@ -5,6 +5,8 @@
 #include "actors/impl/model_channels.hpp"
 #include "base/money.hpp"
 #include "base/record_json.hpp"
+#include "chat/quota_rules.hpp"
+#include "schema/system.hpp"
 
 namespace parley {
 
@@ -20,6 +22,11 @@ expected<void> seal_key(model_config& model, const secret_text& key, const std::
   return caf::unit;
 }
 
+void complete_prices(model_config& model, const model_tools& tools) {
+  if (model.prices && model.prices->currency.empty())
+    model.prices->currency = tools.currency ? tools.currency() : system_settings{}.currency;
+}
+
 void check_prices(const model_config& model, fault_list& faults) {
   if (!model.prices) return;
   auto check = [&faults](std::string_view name, const std::string& text) {
@@ -30,9 +37,7 @@ void check_prices(const model_config& model, fault_list& faults) {
   check("inputPerMTok", model.prices->input);
   check("outputPerMTok", model.prices->output);
   if (model.prices->cached) check("cachedPerMTok", *model.prices->cached);
-  auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-  auto& currency = model.prices->currency;
-  if (!std::all_of(currency.begin(), currency.end(), is_capital))
+  if (!is_currency(model.prices->currency))
     faults.add("/prices/currency", "currency", "Not the code of a currency.");
 }
 
@@ -76,6 +81,7 @@ expected<model_config> make_model(const patch_of<model_config>& wanted, const mo
   if (tools.complete_wish) TRY_DONE(tools.complete_wish(wish));
   model_config model;
   wish.apply_to(model);
+  complete_prices(model, tools);
   TRY_DONE(check_model(model));
   model.id = model_id::make();
   model.created_at = model.updated_at = now;
@@ -95,6 +101,7 @@ expected<model_config> change_model_config(const model_config& present,
                                            const model_tools& tools, instant now) {
   auto model = present;
   patch.apply_to(model);
+  complete_prices(model, tools);
   TRY_DONE(check_model(model));
   ++model.version;
   model.updated_at = now;

@@ -18,6 +18,8 @@ struct model_tools {
   /// Fills in what a wish leaves out, from the preset of its provider (providers/catalogue, given
   /// by app). Fails for a provider that nobody knows. Empty: nothing is filled in.
   std::function<expected<void>(patch_of<model_config>& wanted)> complete_wish;
+  /// What prices are in that name no currency. Empty: what a new installation has.
+  std::function<std::string()> currency;
 };
 
 /// Without an id: the system's.

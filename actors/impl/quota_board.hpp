@@ -1,5 +1,6 @@
-/// What every USER of the node asks at each turn and ADMIN alone writes: the quotas and whose days
-/// they have. Any thread; the lock is held for one look-up.
+/// What every USER of the node asks at each turn and ADMIN alone writes: the quotas, whose days
+/// they have, and what money is in that names no currency. Any thread; the lock is held for one
+/// look-up.
 #pragma once
 
 #include <memory>
@@ -7,12 +8,14 @@
 
 #include "base/time_zone.hpp"
 #include "schema/quota.hpp"
+#include "schema/system.hpp"
 
 namespace parley {
 
 struct quota_notice {
   std::vector<quota_rule> rules;
   time_zone zone;
+  std::string currency = system_settings{}.currency;
 };
 
 class quota_board {

@@ -5,6 +5,7 @@
 #include "actors/impl/user_state.hpp"
 #include "base/api_key.hpp"
 #include "base/log.hpp"
+#include "chat/quota_rules.hpp"
 
 namespace parley {
 
@@ -107,9 +108,8 @@ caf::result<api_key> user_state::on(const get_api_key& message) {
   return shown(*entry);
 }
 
-expected<void> user_state::check_new_key(const patch_of<api_key>& wanted) const {
+expected<void> user_state::check_new_key(const api_key& entry) const {
   fault_list faults;
-  const auto& entry = wanted.value;
   for (size_t i = 0; i < entry.scopes.size(); ++i) {
     auto end = entry.scopes.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(entry.scopes.begin(), end, entry.scopes[i]) != end)
@@ -128,21 +128,40 @@ expected<void> user_state::check_new_key(const patch_of<api_key>& wanted) const 
 
 caf::result<api_key_ticket> user_state::on(const add_api_key& message) {
   TRY_DONE(check_caller(message.who));
-  TRY_DONE(check_new_key(message.patch));
-  auto made = api_key_text::make(id_);
+  auto held = answers.hold<api_key_ticket>(self);
+  auto key = held.first;
+  make_once<api_key_ticket>(
+      *this, key, own(message.key), [this, key, message] { make_api_key(key, message); },
+      [this, key](const remember_key& known) {
+        const auto* entry = std::as_const(*this).find_api_key(known.api_key);
+        if (entry == nullptr) return answers.fail<api_key_ticket>(key, make_error(errc::not_found));
+        answers.deliver<api_key_ticket>(key, api_key_ticket{shown(*entry), {}});
+      });
+  return held.second;
+}
+
+void user_state::make_api_key(uint64_t key, const add_api_key& message) {
   api_key entry;
   message.patch.apply_to(entry);
+  if (entry.budget) complete_amount(*entry.budget, parts_->quotas->read()->currency);
+  if (auto sound = check_new_key(entry); !sound)
+    return answers.fail<api_key_ticket>(key, sound.error());
+  auto made = api_key_text::make(id_);
   entry.id = api_key_id::make();
   entry.owner_id = id_;
   entry.created_at = entry.updated_at = now();
   entry.prefix = made.prefix();
   entry.token_hash = made.stored_form();
-  auto told = audited(message.who, now(), "key.created", {to_string(entry.id), entry.name});
-  return store_then<api_key_ticket>(*this, {change_metering{create_api_key{entry}}, told},
-                                    [this, entry, made] {
-                                      keys_.push_back(entry);
-                                      return api_key_ticket{shown(entry), made.text};
-                                    });
+  std::vector<change> changes;
+  if (auto named = own(message.key))
+    caf::get<remember_key>(changes.emplace_back(remembered(*named, now()))).api_key = entry.id;
+  changes.emplace_back(change_metering{create_api_key{entry}});
+  changes.emplace_back(
+      audited(message.who, now(), "key.created", {to_string(entry.id), entry.name}));
+  store_then<api_key_ticket>(*this, key, std::move(changes), [this, entry, made] {
+    keys_.push_back(entry);
+    return api_key_ticket{shown(entry), made.text};
+  });
 }
 
 caf::result<done> user_state::on(const drop_api_key& message) {

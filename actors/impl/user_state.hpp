@@ -193,7 +193,7 @@ struct user_state {
   expected<void> check_key(const caller& who);
   expected<void> check_scope(const caller& who);
   expected<void> check_login(const caller& who) const;
-  expected<void> check_new_key(const patch_of<api_key>& wanted) const;
+  expected<void> check_new_key(const api_key& entry) const;
   void note_use(api_key& used);
   spender spender_of(const caller& who) const;
   bool may_use(const api_key_id& key, model_id model) const;
@@ -274,6 +274,7 @@ struct user_state {
   expected<void> check_folder(const patch_of<session>& patch) const;
   expected<void> check_place(const folder& changed) const;
   void make_folder(uint64_t key, const add_folder& asked);
+  void make_api_key(uint64_t key, const add_api_key& message);
   void store_folder(uint64_t key, const change_folder& asked);
   void put_folder(const folder& changed);
   void go_on(const std::shared_ptr<bulk_job>& job);

@@ -6,9 +6,10 @@ namespace parley::http::routes {
 
 namespace {
 
-/// The record with the key itself: the only time that it is seen.
+/// The record with the key itself, the only time that it is seen: a repeated request has none.
 answer key_ticket_answer(const api_key_ticket& ticket) {
   auto result = created_answer(ticket.entry, "/api/keys/" + to_string(ticket.entry.id));
+  if (ticket.key.empty()) return result;
   result.body.pop_back();
   result.body += ",\"key\":\"" + ticket.key.reveal() + "\"}";
   return result;
@@ -24,7 +25,9 @@ expected<void> get_keys(edge& at, exchange& x, const parsed_request&) {
 
 expected<void> post_key(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto patch, read_body<api_key>(request, use::in_create));
-  at.ask_user<api_key_ticket>(x, add_api_key{x.who, std::move(patch)}, key_ticket_answer);
+  TRY(auto key, at.read_key(x, request));
+  at.ask_user<api_key_ticket>(x, add_api_key{x.who, std::move(patch), std::move(key)},
+                              key_ticket_answer);
   return {};
 }
 

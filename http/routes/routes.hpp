@@ -83,6 +83,7 @@ expected<void> patch_user(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_user(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_reset_code(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_invitations(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_invitation(edge& at, exchange& x, const parsed_request& request);
 expected<void> post_invitation(edge& at, exchange& x, const parsed_request& request);
 expected<void> delete_invitation(edge& at, exchange& x, const parsed_request& request);
 

@@ -151,18 +151,28 @@ expected<void> get_invitations(edge& at, exchange& x, const parsed_request& requ
 
 expected<void> post_invitation(edge& at, exchange& x, const parsed_request& request) {
   TRY(auto body, read_body<new_invitation_body>(request, use::in_create));
-  at.ask_admin<made_invitation>(
-      x, add_invitation{std::move(body.value), x.who}, [](const made_invitation& made) {
-        std::string text;
-        json_writer json{text};
-        json.begin_object().key("invitation");
-        write_json(json, made.made);
-        json.member("code", made.code.reveal()).end_object();
-        auto result = json_answer(201, std::move(text));
-        result.headers.emplace_back("Location",
-                                    "/api/users/invitations/" + to_string(made.made.id));
-        return result;
-      });
+  TRY(auto key, read_owned_key(at, x, request));
+  at.ask_admin<made_invitation>(x, add_invitation{std::move(body.value), std::move(key), x.who},
+                                [](const made_invitation& made) {
+                                  std::string text;
+                                  json_writer json{text};
+                                  json.begin_object().key("invitation");
+                                  write_json(json, made.made);
+                                  if (!made.code.empty()) json.member("code", made.code.reveal());
+                                  json.end_object();
+                                  auto result = json_answer(201, std::move(text));
+                                  result.headers.emplace_back(
+                                      "Location",
+                                      "/api/users/invitations/" + to_string(made.made.id));
+                                  return result;
+                                });
+  return {};
+}
+
+expected<void> get_invitation(edge& at, exchange& x, const parsed_request&) {
+  TRY(auto id, path_id<invitation_id>(x, 0));
+  at.ask_admin<invitation>(x, parley::get_invitation{id},
+                           [](const invitation& found) { return record_answer(200, found); });
   return {};
 }
 

@@ -268,6 +268,8 @@ CREATE TABLE idempotency_keys (
   folder      BLOB,
   upload      BLOB,
   job         BLOB,
+  api_key     BLOB,
+  invitation  BLOB,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (owner_id, route, key)
 ) STRICT, WITHOUT ROWID;

@@ -124,9 +124,9 @@ expected<void> apply(connection& db, const change_invitation& change) {
 
 expected<found_invitation> read(const read_context& in, const find_invitation& question) {
   static const auto sql =
-      "SELECT " + columns_of<invitation>("i") + " FROM invitations i WHERE i.code_hash=?";
+      "SELECT " + columns_of<invitation>("i") + " FROM invitations i WHERE i.code_hash=? OR i.id=?";
   auto q = in.db.prepare(sql);
-  q.bind(question.code_hash);
+  q.bind(question.code_hash, question.id);
   found_invitation found;
   TRY(bool is_there, q.step());
   if (is_there) {

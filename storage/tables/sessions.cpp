@@ -111,10 +111,11 @@ expected<void> apply(connection& db, const remember_key& change) {
   TRY_DONE(expire.run());
   auto q = db.prepare(
       "INSERT INTO idempotency_keys(owner_id,route,key,body_sha256,session,message,model,account,"
-      "folder,upload,job,created_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+      "folder,upload,job,api_key,invitation,created_at)"
+      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   q.bind(change.owner_id, change.route, change.key, change.body_sha256, change.session,
          change.message, change.model, change.account, change.folder, change.upload, change.job,
-         change.created_at);
+         change.api_key, change.invitation, change.created_at);
   TRY_DONE(q.run());
   if (db.changes() == 0)
     return make_error(errc::conflict, "key_known", "This Idempotency-Key was used already.");
@@ -146,7 +147,7 @@ expected<session_loaded> read(const read_context& in, const load_session& questi
 expected<known_key> read(const read_context& in, const find_key& question) {
   auto q = in.db.prepare(
       "SELECT k.body_sha256, k.session, k.message, k.model, k.account, k.folder,"
-      " k.upload, k.job, k.created_at"
+      " k.upload, k.job, k.api_key, k.invitation, k.created_at"
       " FROM idempotency_keys k"
       " JOIN users u ON u.id=k.owner_id AND u.status<>'erased'"
       " WHERE k.owner_id=? AND k.route=? AND k.key=? AND k.created_at>=?");
@@ -165,7 +166,9 @@ expected<known_key> read(const read_context& in, const find_key& question) {
                             .folder = q.id<folder_id>(5),
                             .upload = q.id<upload_id>(6),
                             .job = q.id<job_id>(7),
-                            .created_at = {q.integer(8)}};
+                            .api_key = q.id<api_key_id>(8),
+                            .invitation = q.id<invitation_id>(9),
+                            .created_at = {q.integer(10)}};
   return known;
 }
 

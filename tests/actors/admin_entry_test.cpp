@@ -198,7 +198,7 @@ TEST_CASE("the audit log is told in the commit of what it tells of, without secr
   // Refused, nothing is told: the change and its entry are one commit.
   auto before = log.size();
   world.store.fail_commit = make_error(errc::storage_failed);
-  CHECK_FALSE(world.ask<made_invitation>(world.admin(), add_invitation{{}, world.by}));
+  CHECK_FALSE(world.ask<made_invitation>(world.admin(), add_invitation{{}, {}, world.by}));
   CHECK(log.size() == before);
 }
 

@@ -24,7 +24,7 @@ struct fixture : account_world {
     patch.set(&api_key::name, "robot");
     patch.set(&api_key::scopes, std::vector{key_scope::read});
     if (more) more(patch);
-    auto made = ask_user<api_key_ticket>(add_api_key{who, patch});
+    auto made = ask_user<api_key_ticket>(add_api_key{who, patch, {}});
     if (!made) throw std::logic_error(describe(made.error()));
     return *made;
   }

@@ -185,7 +185,7 @@ TEST_CASE("an Idempotency-Key that was used leads to what it made") {
   auto reply = world.add_reply(id);
   request_key key{"chat", "key-1", "body-1"};
   world.store.tables.keys.push_back(
-      {world.account.id, "chat", "key-1", "body-1", id, reply.id, {}, {}, {}, {}, {}, {}});
+      {world.account.id, "chat", "key-1", "body-1", id, reply.id, {}, {}, {}, {}, {}, {}, {}, {}});
   auto followed = world.post(std::nullopt, key, true);
   REQUIRE(followed);
   CHECK(followed->message == reply.id);

@@ -96,7 +96,7 @@ TEST_CASE("all messages of COUNTER cross the wire") {
 
 TEST_CASE("all messages of DIRECTORY and ADMIN cross the wire") {
   CHECK(check_table<directory_actor>() == 6);
-  CHECK(check_table<admin_actor>() == 26);
+  CHECK(check_table<admin_actor>() == 27);
 }
 
 TEST_CASE("all messages of JOBS cross the wire") {

@@ -34,6 +34,38 @@ TEST_CASE("what is made with a key is made once") {
   CHECK(his.at("/id") != hers.at("/id"));
 }
 
+TEST_CASE("what is shown once is not shown to a repeated request") {
+  node_world world;
+  header_list key{{"Idempotency-Key", "key-1"}};
+  const std::string keys = R"({"name":"k","scopes":["read"]})";
+  auto first = world.post(world.ada(), "/api/keys", keys, key);
+  REQUIRE(first.status == 201);
+  CHECK(first.at("/key").starts_with("sk-ply-"));
+  auto again = world.post(world.ada(), "/api/keys", keys, key);
+  CHECK(again.status == 201);
+  CHECK(again.at("/id") == first.at("/id"));
+  CHECK(again.body.find(first.at("/key")) == std::string::npos);
+  CHECK(again.header("Location") == first.header("Location"));
+  CHECK(world.post(world.ada(), "/api/keys", keys + " ", key).at("/error/reason") ==
+        "idempotency_mismatch");
+  // One that is revoked is not made again by an old request.
+  CHECK(world.erase(world.ada(), first.header("Location")).status == 204);
+  CHECK(world.post(world.ada(), "/api/keys", keys, key).status == 404);
+
+  auto made = world.post(world.ada(), "/api/users/invitations", "{}", key);
+  REQUIRE(made.status == 201);
+  CHECK_FALSE(made.at("/code").empty());
+  auto repeated = world.post(world.ada(), "/api/users/invitations", "{}", key);
+  CHECK(repeated.status == 201);
+  CHECK(repeated.at("/invitation/id") == made.at("/invitation/id"));
+  CHECK(repeated.body.find("\"code\"") == std::string::npos);
+  auto shown = world.get(world.ada(), made.header("Location"));
+  CHECK(shown.status == 200);
+  CHECK(shown.at("/id") == made.at("/invitation/id"));
+  CHECK_FALSE(shown.header("ETag").empty());
+  CHECK(world.get(world.ada(), "/api/users/invitations").at("/items/1/id") == "(absent)");
+}
+
 TEST_CASE("what was refused is not remembered") {
   node_world world;
   header_list key{{"Idempotency-Key", "key-1"}};

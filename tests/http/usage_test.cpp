@@ -112,6 +112,38 @@ TEST_CASE("a question about usage that makes no sense is refused with all faults
   CHECK(world.get(ada, "/api/usage").at("/timeZone") == "Asia/Kolkata");
 }
 
+TEST_CASE("money that names no currency is in the system's") {
+  node_world world;
+  auto& ada = world.ada();
+  CHECK(world.get(ada, "/api/settings/system").at("/currency") == "USD");
+  CHECK(world.patch(ada, "/api/settings/system", R"({"currency":"eur"})").faults() == "/currency");
+  CHECK(world.patch(ada, "/api/settings/system", R"({"currency":"euro"})").faults() == "/currency");
+  REQUIRE(world.patch(ada, "/api/settings/system", R"({"currency":"EUR"})").status == 200);
+  put_quotas(
+      world,
+      R"({"subject":"everyone","window":"day","measure":"money","amount":"2"},)"
+      R"({"subject":"everyone","window":"day","measure":"money","amount":"2","currency":"USD"},)"
+      R"({"subject":"everyone","window":"day","measure":"tokens","limit":9})");
+  auto quotas = world.get(ada, "/api/admin/quotas");
+  CHECK(quotas.at("/items/0/currency") == "EUR");
+  CHECK(quotas.at("/items/1/currency") == "USD");
+  CHECK(quotas.at("/items/2/currency") == "(absent)");
+  auto key = world.post(ada, "/api/keys",
+                        R"({"name":"k","scopes":["chat"],"budget":)"
+                        R"({"window":"day","measure":"money","amount":"1"}})");
+  CHECK(key.at("/budget/currency") == "EUR");
+  const std::string prices = R"({"prices":{"inputPerMTok":"1","outputPerMTok":"2"}})";
+  auto model = world.patch(ada, "/api/models/" + world.add_model(), prices);
+  CHECK(model.at("/prices/currency") == "EUR");
+  // What is stored stays what it is.
+  REQUIRE(world.patch(ada, "/api/settings/system", R"({"currency":"CNY"})").status == 200);
+  CHECK(world.get(ada, "/api/models/" + model.at("/id")).at("/prices/currency") == "EUR");
+  auto mine = world.post(
+      ada, "/api/models",
+      R"({"name":"mine","model":"m","baseUrl":"https://models.example",)" + prices.substr(1));
+  CHECK(mine.at("/prices/currency") == "CNY");
+}
+
 TEST_CASE("quotas are put as a whole, checked, and have a version") {
   node_world world;
   auto& ada = world.ada();

@@ -83,8 +83,8 @@ TEST_CASE("an erased account is absent for every question and its name is free")
   db.put(create_model{make_model(ada.id, "mine")});
   db.put(put_user_settings{ada.id, {}});
   db.put(create_login{{login_id::make(), ada.id, {}, {}, {}, "::1", "ua", "h"}});
-  db.put(
-      remember_key{ada.id, "/r", "k", "sha", chat.id, hello.id, {}, {}, {}, {}, {}, start_of_test});
+  db.put(remember_key{
+      ada.id, "/r", "k", "sha", chat.id, hello.id, {}, {}, {}, {}, {}, {}, {}, start_of_test});
   db.put(erase_user{ada.id});
   CHECK(db.count("logins") + db.count("model_configs") + db.count("user_settings") +
             db.count("idempotency_keys") ==
@@ -207,7 +207,7 @@ TEST_CASE("a sweep drops keys, logins and spent tokens that are too old") {
   db.put(create_login{old});
   db.put(create_login{kept});
   db.put(rotate_login{kept, "spent"});
-  db.put(remember_key{ada.id, "/r", "k", "sha", {}, {}, {}, {}, {}, {}, {}, start_of_test});
+  db.put(remember_key{ada.id, "/r", "k", "sha", {}, {}, {}, {}, {}, {}, {}, {}, {}, start_of_test});
   auto sweep_at = [&](instant now) {
     auto writing = stored::must(transaction::begin(db.writer(), transaction::kind::write));
     auto swept = stored::must(sweep_rows(db.writer(), now));
@@ -330,6 +330,8 @@ TEST_CASE("an idempotency key is remembered once, for a day") {
                     {},
                     {},
                     {},
+                    api_key_id::make(),
+                    invitation_id::make(),
                     start_of_test};
   db.put(made);
   CHECK(is_fault(db.store(made), errc::conflict, "key_known"));
@@ -340,6 +342,8 @@ TEST_CASE("an idempotency key is remembered once, for a day") {
   CHECK(known->message == made.message);
   CHECK(known->model == made.model);
   CHECK(known->account == made.account);
+  CHECK(known->api_key == made.api_key);
+  CHECK(known->invitation == made.invitation);
   CHECK_FALSE(db.get(find_key{eve.id, "POST /x", "k1"}).made);
   CHECK_FALSE(db.get(find_key{ada.id, "POST /y", "k1"}).made);
   db.now = start_of_test + std::chrono::hours{25};

@@ -47,7 +47,8 @@ void account_world::wire() {
     return url.origin();
   };
   auto complete_wish = [this](patch_of<model_config>& wish) { return presets.complete(wish); };
-  model_tools tools{&keys, origin_of, complete_wish};
+  model_tools tools{&keys, origin_of, complete_wish,
+                    [board = quotas_] { return board->read()->currency; }};
   admin_parts for_admin;
   for_admin.storage = storage_;
   for_admin.reader = reader_;

@@ -271,7 +271,7 @@ struct reader_state {
   caf::result<found_invitation> on(const find_invitation& asked) {
     if (script->fail_read) return script->fail_read;
     for (const auto& [id, known] : tables().invitations)
-      if (known.code_hash == asked.code_hash) return found_invitation{known};
+      if (known.code_hash == asked.code_hash || id == asked.id) return found_invitation{known};
     return found_invitation{};
   }
   caf::result<page_of<invitation>> on(const page_invitations&) {
