@@ -84,7 +84,7 @@ TEST_CASE("fifty requests at once on a budget for ten get between ten and eleven
   auto full = world.spent();
   REQUIRE(full > pieces);
   world.limit_tokens(11 * full);  // one is spent already
-  world.upstream_plays(counted_reply(pieces, 30ms));
+  world.upstream_plays(counted_reply(pieces, 60ms));
   std::vector<event_stream> streams;
   for (int i = 0; i < 50; ++i) {
     streams.push_back(world.send_turn(world.ada(), R"({"content":"Hi"})"));
