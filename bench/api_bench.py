@@ -11,120 +11,44 @@ the start of the program until it is ready.
 
 import argparse
 import concurrent.futures
-import contextlib
 import http.client
-import json
 import random
-import re
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections import defaultdict
 
 import figures
+from population import WORDS, extent, population
 
-USERS = 100
-SESSIONS_PER_USER = 10
-MESSAGES_PER_SESSION = 90
-LONG_SESSION = 10_000
+SIZE = extent()
 LIMIT_MS, LONG_LIMIT_MS, START_LIMIT_MS = 20, 10, 300
-WORDS = ["server", "reader", "message", "stream", "token", "session", "answer", "question",
-         "bridge", "window", "history", "model"]
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def indexed(owner, text):
-    """The rule of chat/search_text for plain English."""
-    mark = ""
-    while owner or not mark:
-        owner, digit = divmod(owner, 36)
-        mark = DIGITS[digit] + mark
-    return " ".join(f"{mark}.{word}" for word in re.findall("[a-z0-9]+", text.lower()))
-
-
-def indexed_parts(owner, parts):
-    return indexed(owner, "".join(part.get("text", "") for part in json.loads(parts)))
-
-
-def fill(db, session, count, chance):
-    """A conversation of so many messages; the id of one of them."""
-    key, parent, one = uuid.UUID(session).bytes, None, None
-    now = int(time.time() * 1000)
-    for number in range(count):
-        words = " ".join(chance.choices(WORDS, k=40)) + f" rare{chance.randrange(100_000)}"
-        one = uuid.UUID(int=(now << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(62))
-        db.execute(
-            "INSERT INTO messages(id,version,created_at,updated_at,session_id,parent_id,role,"
-            "status,tokens,pinned,metadata,measure,parts)"
-            " VALUES(?,1,?,?,?,?,?,'complete',?,0,'{}',?,?)",
-            (one.bytes, now, now, key, parent, "assistant" if number % 2 else "user",
-             '{"count":60,"vocabulary":"o200k_base","estimated":false}',
-             '{"cl100k":60,"o200k":60}', json.dumps([{"type": "text", "text": words}])))
-        parent = one.bytes
-    db.execute("UPDATE sessions SET message_count=?, active_leaf_id=?, last_message_at=?"
-               " WHERE id=?", (count, parent, now, key))
-    return str(one)
-
-
-class population:
-    """Users with their sessions and one message of each session."""
-
-    def __init__(self, support, server):
-        admin = server.start().client()
-        admin.token = self._register(support, admin, "ada")
-        assert admin.patch("/api/settings/system", {"registration": "open"}).status == 200
-        self.tokens = [admin.token]
-        for number in range(1, USERS):
-            self.tokens.append(self._register(support, server.client(), f"user{number}"))
-        self.sessions = [[self._add_session(server, token, number)
-                          for number in range(SESSIONS_PER_USER)] for token in self.tokens]
-        self.long_session = self._add_session(server, admin.token, 99)
-        server.stop()
-        chance = random.Random(1)
-        with contextlib.closing(sqlite3.connect(next(support.databases(server.data)))) as db, db:
-            db.create_function("indexed_text", 2, indexed)
-            db.create_function("indexed_parts", 2, indexed_parts)
-            self.messages = [[fill(db, session, MESSAGES_PER_SESSION, chance) for session in own]
-                             for own in self.sessions]
-            fill(db, self.long_session, LONG_SESSION, chance)
-
-    @staticmethod
-    def _register(support, caller, name):
-        reply = caller.post("/api/auth/register", {"username": name, "password": support.PASSWORD})
-        assert reply.status == 201, reply.body
-        return reply.body["accessToken"]
-
-    @staticmethod
-    def _add_session(server, token, number):
-        caller = server.client()
-        caller.token = token
-        return caller.post("/api/sessions", {"title": f"Session {number}"}).body["id"]
-
-    def requests(self, chance):
-        """(route, token, path) of each route once, by users of chance."""
-        def one(route, path=None, user=None):
-            return (route, self.tokens[chance.randrange(USERS) if user is None else user],
-                    path or route)
-        user, place = chance.randrange(USERS), chance.randrange(SESSIONS_PER_USER)
-        session = f"/api/sessions/{self.sessions[user][place]}"
-        word = chance.choice(WORDS)
-        yield from map(one, [
-            "/api/sessions", "/api/folders", "/api/auth/me", "/api/auth/logins", "/api/users/me",
-            "/api/models", "/api/keys", "/api/usage", "/api/usage/limits", "/api/settings",
-            "/api/info", "/api/health", "/api/auth/methods"])
-        yield one("/api/sessions/{id}", session, user)
-        yield one("/api/sessions/{id}/messages", f"{session}/messages", user)
-        yield one("/api/sessions/{id}/messages/{messageId}",
-                  f"{session}/messages/{self.messages[user][place]}", user)
-        yield one("/api/search (frequent)", f"/api/search?q={word}")
-        yield one("/api/search (rare)", f"/api/search?q=rare{chance.randrange(1000, 9999)}")
-        yield one("a page of 10,000 messages", f"/api/sessions/{self.long_session}/messages", 0)
-        for route in ["/api/users", "/api/admin/audit", "/api/admin/channels", "/api/admin/streams",
-                      "/api/admin/usage", "/api/admin/quotas", "/api/settings/system"]:
-            yield one(route, user=0)
+def requests(people, chance):
+    """(route, token, path) of each route once, by users of chance."""
+    def one(route, path=None, user=None):
+        return (route, chance.choice(people.tokens) if user is None else people.tokens[user],
+                path or route)
+    user = chance.randrange(SIZE.users)
+    place = chance.randrange(SIZE.sessions_per_user)
+    session = f"/api/sessions/{people.sessions[user][place]}"
+    word = chance.choice(WORDS)
+    yield from map(one, [
+        "/api/sessions", "/api/folders", "/api/auth/me", "/api/auth/logins", "/api/users/me",
+        "/api/models", "/api/keys", "/api/usage", "/api/usage/limits", "/api/settings",
+        "/api/info", "/api/health", "/api/auth/methods"])
+    yield one("/api/sessions/{id}", session, user)
+    yield one("/api/sessions/{id}/messages", f"{session}/messages", user)
+    yield one("/api/sessions/{id}/messages/{messageId}",
+              f"{session}/messages/{people.messages[user][place]}", user)
+    yield one("/api/search (frequent)", f"/api/search?q={word}")
+    yield one("/api/search (rare)", f"/api/search?q=rare{chance.randrange(1000, 9999)}")
+    yield one("a page of 10,000 messages", f"/api/sessions/{people.long_session}/messages", 0)
+    for route in ["/api/users", "/api/admin/audit", "/api/admin/channels", "/api/admin/streams",
+                  "/api/admin/usage", "/api/admin/quotas", "/api/settings/system"]:
+        yield one(route, user=0)
 
 
 class caller:
@@ -158,7 +82,7 @@ def measure(server, people, options):
     ask = caller(server.port)
     wanted = []
     while len(wanted) < options.seconds * options.rate:
-        wanted += people.requests(chance)
+        wanted += requests(people, chance)
     chance.shuffle(wanted)
     times = defaultdict(list)
     begun = time.monotonic() + 0.5
@@ -188,7 +112,7 @@ def main():
                                 "1000000", "--login-calls-per-min", "1000000",
                                 "--requests-per-connection-max", "1000000")
         try:
-            people = population(support, server)
+            people = population(support, server, SIZE)
             start_ms = server.start().start_s * 1e3
             print(f"ready after {start_ms:.0f} ms (limit {START_LIMIT_MS})")
             if start_ms > START_LIMIT_MS:
