@@ -18,10 +18,10 @@ expected<secret_text> read_passphrase(const std::string& path, bool is_new) {
   if (!can_ask())
     return make_error(errc::invalid_input, "Nobody can be asked: use --passphrase-file.");
   TRY(auto typed, ask_secret("Passphrase: "));
-  if (!is_new) return std::move(typed);
+  if (!is_new) return typed;
   TRY(auto again, ask_secret("The same again: "));
   if (!(typed == again)) return make_error(errc::invalid_input, "The two are not the same.");
-  return std::move(typed);
+  return typed;
 }
 
 expected<void> write_export(const std::string& data_dir, const secrets_copy_options& options) {

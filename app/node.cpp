@@ -39,14 +39,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// One I/O thread with what is pinned to it.
-struct io_thread {
-  std::unique_ptr<io_loop> loop;
-  std::thread thread;
-  provider_actor provider;
-  edge_actor edge;
-};
-
 template <class Handle>
 caf::actor plain(const Handle& handle) {
   return caf::actor_cast<caf::actor>(handle);
@@ -56,6 +48,14 @@ caf::actor plain(const Handle& handle) {
 
 /// In the order of their needs: what stands above outlives what stands below.
 struct node::parts {
+  /// One I/O thread with what is pinned to it.
+  struct io_thread {
+    std::unique_ptr<io_loop> loop;
+    std::thread thread;
+    provider_actor provider;
+    edge_actor edge;
+  };
+
   explicit parts(const settings& from) : values(from), config(values) {}
 
   settings values;

@@ -191,7 +191,10 @@ std::string match_expression(const search_query& query, int64_t owner, bool comp
   std::string excluded;
   for (const auto& phrase : query.phrases) {
     std::string words;
-    for (const auto& word : phrase.words) words += (words.empty() ? "" : " ") + mark + word;
+    for (const auto& word : phrase.words) {
+      if (!words.empty()) words += ' ';
+      words.append(mark).append(word);
+    }
     auto text = '"' + words + '"';
     if (phrase.is_beginning || (completes && phrase.is_unfinished)) text += " *";
     if (phrase.is_excluded)

@@ -96,10 +96,10 @@ expected<void> api_client::download(const api_request& wanted, const byte_sink& 
   request.method = wanted.method;
   request.path = wanted.path;
   request.body = wanted.body;
-  if (!wanted.body.empty()) request.set_header("Content-Type", wanted.media_type.c_str());
+  if (!wanted.body.empty()) request.set_header("Content-Type", wanted.media_type);
   if (!state_->token.empty())
     request.set_header("Authorization", "Bearer " + state_->token.reveal());
-  for (const auto& [name, value] : wanted.headers) request.set_header(name.c_str(), value.c_str());
+  for (const auto& [name, value] : wanted.headers) request.set_header(name, value);
   int status = 0;
   bool is_ended = false;
   std::string refusal;

@@ -125,7 +125,7 @@ class edge : public exchange_sink {
   template <class R, class Handle, class M, class Render>
   void ask_admitted(const exchange& x, const Handle& whom, M message, Render render);
   template <class R, class M, class Render>
-  void request_user(exchange_key key, user_id user, const M& message, Render render, int tries);
+  void request_user(exchange_key key, user_id user, M message, Render render, int tries);
 
   // edge_streams.cpp
   void open_reply(exchange& x, const reply_ticket& ticket);
@@ -253,9 +253,8 @@ void edge::ask_user_of(const exchange& x, user_id user, M message, Render render
 }
 
 template <class R, class M, class Render>
-void edge::request_user(exchange_key key, user_id user, const M& message, Render render,
-                        int tries) {
-  with_user(key, user, [=, this](const user_actor& holder) {
+void edge::request_user(exchange_key key, user_id user, M message, Render render, int tries) {
+  with_user(key, user, [=, this, message = std::move(message)](const user_actor& holder) {
     self_->request(holder, caf::infinite, message)
         .then(
             [this, key, render](const R& result) {

@@ -109,7 +109,7 @@ struct engine::server final : httplib::Server {
     Delete("/", serve);
     Options("/", serve);
     set_exception_handler(
-        [this](const httplib::Request&, httplib::Response& to, std::exception_ptr) {
+        [this](const httplib::Request&, httplib::Response& to, const std::exception_ptr&) {
           has_thrown = true;
           to.status = 500;
         });

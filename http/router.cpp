@@ -190,10 +190,10 @@ std::vector<route> make_routes(const settings& values) {
       read("/api/settings/system", admin, get_system_settings),
       make.write(method::patch, "/api/settings/system", admin, patch_system_settings),
   };
-  for (auto& row : make_chat_routes(make)) table.push_back(std::move(row));
-  for (auto& row : make_transfer_routes(make)) table.push_back(std::move(row));
-  for (auto& row : make_v1_routes(make)) table.push_back(std::move(row));
-  for (auto& row : make_admin_routes(make)) table.push_back(std::move(row));
+  for (const auto& row : make_chat_routes(make)) table.push_back(row);
+  for (const auto& row : make_transfer_routes(make)) table.push_back(row);
+  for (const auto& row : make_v1_routes(make)) table.push_back(row);
+  for (const auto& row : make_admin_routes(make)) table.push_back(row);
   return table;
 }
 

@@ -110,7 +110,7 @@ class anthropic_writer final : public v1_writer {
   }
 
  private:
-  void write_name(json_writer& json) {
+  void write_name(json_writer& json) const {
     json.member("id", name_.id).member("type", "message").member("role", "assistant");
     json.member("model", name_.model);
   }

@@ -130,7 +130,7 @@ class openai_writer final : public v1_writer {
   }
 
  private:
-  void write_name(json_writer& json, std::string_view object) {
+  void write_name(json_writer& json, std::string_view object) const {
     json.member("id", name_.id).member("object", object).member("created", name_.created);
     json.member("model", name_.model);
   }

@@ -66,7 +66,7 @@ expected<reply_end> framed_parser::finish(std::vector<text_delta>& out) {
   if (shape_ == shape::stream && !is_complete_) {
     // The last event of a server that does not end it with an empty line.
     auto pushed = push("\n\n", out);
-    if (!pushed) return std::move(pushed.error());
+    if (!pushed) return pushed.error();
   }
   if (!fault_ && !is_complete_ && !reason_) fail(reply_broken());
   if (fault_) return fault_;

@@ -98,7 +98,7 @@ size_t on_read(char* target, size_t, size_t room, void* user) {
   auto& t = *static_cast<transfer*>(user);
   if (!t.request.body) return 0;
   auto size = std::min(room, t.request.body->size() - t.body_at);
-  std::memcpy(target, t.request.body->data() + t.body_at, size);
+  t.request.body->copy(target, size, t.body_at);
   t.body_at += size;
   t.active_at = t.loop.now();
   if (t.has_head) t.release_body();
@@ -127,6 +127,7 @@ curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* address) {
 }
 
 // A reused connection opens no socket: the address is checked before each request as well.
+// NOLINTNEXTLINE(readability-non-const-parameter): curl_prereq_callback's
 int on_before_request(void* user, char* primary_ip, char*, int primary_port, int) {
   auto& t = *static_cast<transfer*>(user);
   t.is_resolving = false;

@@ -63,7 +63,7 @@ struct upstream::state final : io_round_end {
     set_up(for_users);
   }
 
-  void set_up(side& s) {
+  void set_up(side& s) const {
     s.multi = ::curl_multi_init();
     if (!s.multi) return;
     s.tls_sessions = ::curl_share_init();

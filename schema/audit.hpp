@@ -37,12 +37,12 @@ PARLEY_RECORD(audit_entry, FIELD(seq, "seq"), FIELD(at, "at"),
 
 /// Which entries a list has; all conditions hold.
 struct audit_filter {
-  std::optional<user_id> actor;
-  std::string action;  ///< "user" stands for all that begins with "user."
-  std::string target;
-  std::optional<audit_result> result;
-  std::optional<instant> from;
-  std::optional<instant> until;
+  std::optional<user_id> actor{};
+  std::string action{};  ///< "user" stands for all that begins with "user."
+  std::string target{};
+  std::optional<audit_result> result{};
+  std::optional<instant> from{};
+  std::optional<instant> until{};
 };
 PARLEY_INSPECT(audit_filter, actor, action, target, result, from, until)
 

@@ -53,7 +53,9 @@ class query {
   template <class First, class Second, class... More>
   query& bind(const First& first, const Second& second, const More&... more) {
     bind(first);
-    return bind(second, more...);
+    bind(second);
+    (bind(more), ...);
+    return *this;
   }
 
   /// True while there is a row.

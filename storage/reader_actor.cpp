@@ -27,7 +27,7 @@ auto reader_state::on(const Question& question)
     -> caf::result<typename decltype(read(std::declval<const read_context&>(),
                                           question))::value_type> {
   if (parts_.load) parts_.load->fetch_sub(1, std::memory_order_relaxed);
-  if (auto opened = open_if_needed(); !opened) return std::move(opened.error());
+  TRY_DONE(open_if_needed());
   statement_time<Question> timed;
   read_context in{*db_, parts_.clock->now(), parts_.page_bytes_max, parts_.window_bytes_max};
   auto answer = read(in, question);

@@ -140,7 +140,7 @@ expected<void> storage_state::apply_checkpoints(
   for (const auto& [added, sender] : checkpoints) {
     auto applied = apply(*db_, added);
     if (!applied && (code_of(applied.error()) != errc::not_found || db_->is_autocommit()))
-      return std::move(applied.error());
+      return applied.error();
   }
   return {};
 }
@@ -155,7 +155,7 @@ expected<void> storage_state::write_all(std::vector<waiting>& units,
   bool has_good = !checkpoints.empty();
   for (auto& [unit, reply, cause] : units) {
     auto applied = apply_unit(unit);
-    if (!applied) cause = std::move(applied.error());
+    if (!applied) cause = applied.error();
     // After some errors (disk full, I/O, out of memory) SQLite rolls all back by itself.
     if (db_->is_autocommit()) return cause ? cause : make_error(errc::storage_failed);
     has_good = has_good || !cause;

@@ -68,10 +68,9 @@ expected<draft> draft_of(patch_of<chat_body>& body, size_t bytes_max) {
 
 // However it began, a turn is answered in the form its request asks for.
 expected<void> begin_turn(edge& at, exchange& x, const parsed_request& request,
-                          std::pair<post_message, bool> turn_and_stops) {
+                          post_message&& message, bool stops_on_leave) {
   if (at.status().is_draining)
     return make_error(errc::unavailable, "draining", "The server is stopping.");
-  auto& [message, stops_on_leave] = turn_and_stops;
   message.who = x.who;
   auto& turn = message.turn;
   TRY(auto key, at.read_key(x, request));
@@ -95,7 +94,7 @@ expected<void> begin_again(edge& at, exchange& x, const parsed_request& request,
   content.target = body.value.message_id;
   content.model_id = body.value.model_id;
   content.params = body.value.params;
-  return begin_turn(at, x, request, {std::move(message), body.value.stop_on_disconnect});
+  return begin_turn(at, x, request, std::move(message), body.value.stop_on_disconnect);
 }
 
 }  // namespace
@@ -108,7 +107,7 @@ expected<void> post_turn(edge& at, exchange& x, const parsed_request& request) {
   if (message.temporary && message.session)
     return field_error("/temporary", "new_session", "Only a new session can be temporary.");
   TRY(message.turn.content, draft_of(body, at.values().message_bytes_max));
-  return begin_turn(at, x, request, {std::move(message), body.value.stop_on_disconnect});
+  return begin_turn(at, x, request, std::move(message), body.value.stop_on_disconnect);
 }
 
 expected<void> post_again(edge& at, exchange& x, const parsed_request& request) {

@@ -24,7 +24,7 @@ expected<void> get_search(edge& at, exchange& x, const parsed_request& request) 
                std::to_string(search_question_bytes_max));
   // Their order is not the client's to choose.
   TRY(auto page, read_page(request, std::span<const std::string_view>{}, true, std::move(faults)));
-  at.ask_user<search_page>(x, search_own{x.who, std::move(*question), std::move(filter), page},
+  at.ask_user<search_page>(x, search_own{x.who, std::move(*question), filter, page},
                            [](const search_page& found) { return record_answer(200, found); });
   return {};
 }

@@ -34,7 +34,7 @@ class deaf_port {
     port_ = ntohs(address.sin_port);
     for (int tries = 0; tries < 16; ++tries) {
       fillers_.push_back(socket_to());
-      ::connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address), size);
+      static_cast<void>(::connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address), size));
       pollfd waiting{fillers_.back(), POLLOUT, 0};
       if (::poll(&waiting, 1, 100) == 0) return;  // it waits for an answer as others will
     }

@@ -30,7 +30,8 @@ TEST_CASE("a reply is reserved before its call and settled with what is stored",
   auto turn = w.turn("Hi");
   turn.by = {api_key_id::make(), "night"};
   auto by = turn.by;
-  REQUIRE(w.ask<reply_ticket>(std::move(turn)));
+  auto ticket = w.ask<reply_ticket>(std::move(turn));
+  REQUIRE(ticket);
   REQUIRE(w.script.reserved.size() == 1);
   CHECK(w.script.reserved[0].by.label == "night");
   CHECK(w.script.reserved[0].prompt_tokens > 0);

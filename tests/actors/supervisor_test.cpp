@@ -66,8 +66,8 @@ struct fixture : tests::actor_world {
     handle = nullptr;
   }
 
-  echo_actor make(supervision rule) {
-    return supervise<echo_actor>(system, std::move(rule), [this]() -> echo_actor {
+  echo_actor make(const supervision& rule) {
+    return supervise<echo_actor>(system, rule, [this]() -> echo_actor {
       if (!can_start) return {};
       children.push_back(system.spawn(run_echo, static_cast<int>(children.size()) + 1, &told));
       return children.back();

@@ -367,10 +367,11 @@ TEST_CASE("access: every route has its row, and every row its route") {
     seen.insert(route);
     CHECK((row.body.empty() || known.table().row(route).body == http::body_mode::buffered));
   }
-  for (http::route_index i = 0; i < known.table().size(); ++i) {
-    INFO("no row in " << file << ": " << http::to_string(known.table().row(i).verb) << " "
-                      << known.table().row(i).pattern);
-    CHECK(seen.count(i) == 1);
+  for (size_t i = 0; i < known.table().size(); ++i) {
+    auto index = static_cast<http::route_index>(i);
+    const auto& route = known.table().row(index);
+    INFO("no row in " << file << ": " << http::to_string(route.verb) << " " << route.pattern);
+    CHECK(seen.count(index) == 1);
   }
 }
 

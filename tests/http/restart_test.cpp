@@ -111,7 +111,7 @@ TEST_CASE("a node that stops with patience lets its replies end") {
   std::thread reading{[&, port = world.port()] {
     for (int i = 0; i < 500 && !is_closed; ++i) {
       try {
-        http_connection{port};
+        http_connection probe{port};
         std::this_thread::sleep_for(10ms);
       } catch (const std::runtime_error&) {
         is_closed = true;

@@ -233,11 +233,12 @@ TEST_CASE("a long conversation is stored in several commits, and is whole") {
       R"("createdAt":"2024-01-01T00:00:00.000Z","activeLeafId":"m649"},"messages":[)";
   for (int i = 0; i < 650; ++i) {
     auto id = std::to_string(i);
-    text += (i == 0 ? "" : ",") + (R"({"id":"m)" + id) + R"(","role":)" +
-            (i % 2 == 0 ? R"("user")" : R"("assistant")") +
-            (i == 0 ? "" : R"(,"parentId":"m)" + std::to_string(i - 1) + "\"") +
-            R"(,"createdAt":"2024-01-01T00:00:00.000Z","parts":[{"type":"text","text":"word )" +
-            id + "\"}]}";
+    if (i > 0) text += ',';
+    text.append(R"({"id":"m)").append(id).append(R"(","role":)");
+    text += i % 2 == 0 ? R"("user")" : R"("assistant")";
+    if (i > 0) text.append(R"(,"parentId":"m)").append(std::to_string(i - 1)).append("\"");
+    text += R"(,"createdAt":"2024-01-01T00:00:00.000Z","parts":[{"type":"text","text":"word )";
+    text.append(id).append("\"}]}");
   }
   auto over = import(world, ada, text + "]}");
   INFO(over.data);

@@ -14,7 +14,7 @@ namespace {
 search_texts search_for(const user_id& owner, std::string question, search_filter filter = {}) {
   page_request page;
   page.limit = 100;
-  return {owner, std::move(question), std::move(filter), page};
+  return {owner, std::move(question), filter, page};
 }
 
 /// What was found: texts of messages and titles, in their order, without marks.
@@ -30,7 +30,7 @@ std::string found(stored& db, const search_texts& question) {
 
 std::string found(stored& db, const user_id& owner, std::string question,
                   search_filter filter = {}) {
-  return found(db, search_for(owner, std::move(question), std::move(filter)));
+  return found(db, search_for(owner, std::move(question), filter));
 }
 
 message say(stored& db, const session& in, std::string text) {
