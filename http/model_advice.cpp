@@ -63,22 +63,6 @@ std::string advice_on(const error& cause, const model_config& model, bool is_con
   return found == known.end() ? std::string{} : std::string{found->sentence};
 }
 
-std::string origin_in(std::string_view base_url) {
-  auto scheme = base_url.substr(0, base_url.find("://"));
-  auto place = base_url.substr(std::min(base_url.size(), scheme.size() + 3));
-  place = place.substr(0, place.find_first_of("/?#"));
-  // The colons of an IPv6 address stand within brackets.
-  auto has_port =
-      place.find(':', place.rfind(']') == place.npos ? 0 : place.rfind(']')) != place.npos;
-  std::string origin{scheme};
-  origin.append("://").append(place);
-  std::transform(origin.begin(), origin.end(), origin.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-  });
-  if (!has_port) origin += origin.starts_with("https") ? ":443" : ":80";
-  return origin;
-}
-
 bool is_in_container() {
   std::error_code fault;
   return std::filesystem::exists("/.dockerenv", fault) ||

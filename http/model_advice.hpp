@@ -10,9 +10,6 @@ namespace parley::http {
 /// `is_contained`: this server runs in a container, so that localhost is not the machine it is on.
 std::string advice_on(const error& cause, const model_config& model, bool is_contained);
 
-/// "https://host:443": the scheme, host and port of a base URL, as channels are told apart by.
-std::string origin_in(std::string_view base_url);
-
 /// Whether this process runs in a container, by the files that Docker and Podman leave there.
 bool is_in_container();
 

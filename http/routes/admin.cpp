@@ -1,6 +1,6 @@
 // What only an ADMIN sees: the audit log, who is on, how the models' channels are.
+#include "actors/channel_reports.hpp"
 #include "http/edge.hpp"
-#include "http/model_advice.hpp"
 #include "http/routes/routes.hpp"
 
 namespace parley::http::routes {
@@ -16,15 +16,6 @@ void write_channel(json_writer& json, std::string_view name, const std::string& 
   write_json(json, known == nullptr ? std::optional<int64_t>{} : known->first_token_ms);
   json.member("restMs", known == nullptr ? int64_t{0} : known->rest_ms);
   json.end_object();
-}
-
-const channel_report* find_report(const channel_reports& all, model_id model,
-                                  std::string_view channel, const std::string& base_url) {
-  auto origin = origin_in(base_url);
-  auto found = std::find_if(all.items.begin(), all.items.end(), [&](const channel_report& one) {
-    return one.model == model && one.channel == channel && one.origin == origin;
-  });
-  return found == all.items.end() ? nullptr : &*found;
 }
 
 answer channels_answer(const model_list& models, const channel_reports& reports) {

@@ -36,11 +36,3 @@ TEST_CASE("each plain reason has its advice, others have none") {
   CHECK(has(advice("upstream_tls", "https://a.example"), "caCertificates"));
   CHECK(advice("upstream_content_filter", "https://a.example").empty());
 }
-
-TEST_CASE("an origin has its port, also where the URL leaves it out") {
-  CHECK(origin_in("https://API.example.com/v1") == "https://api.example.com:443");
-  CHECK(origin_in("http://a.example?x") == "http://a.example:80");
-  CHECK(origin_in("http://127.0.0.1:8080/v1") == "http://127.0.0.1:8080");
-  CHECK(origin_in("http://[::1]/v1") == "http://[::1]:80");
-  CHECK(origin_in("http://[::1]:11434") == "http://[::1]:11434");
-}
