@@ -89,6 +89,16 @@ expected<void> write_new_file(const std::filesystem::path& path, std::string_vie
   return written;
 }
 
+expected<void> replace_file(const std::filesystem::path& path, std::string_view bytes) {
+  auto fresh = path;
+  fresh += ".new";
+  ::unlink(fresh.c_str());
+  TRY_DONE(write_new_file(fresh, bytes));
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return file_fault("write", path);
+  auto folder = path.parent_path();
+  return sync_directory(folder.empty() ? "." : folder);
+}
+
 expected<std::string> read_whole_file(const std::filesystem::path& path, size_t bytes_max) {
   file_descriptor from{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!from.is_open() && errno == ENOENT)

@@ -49,6 +49,9 @@ expected<void> sync_directory(const std::filesystem::path& path);
 /// A new file (0600) with these bytes, whole or not at all; errc::conflict if the name is taken.
 expected<void> write_new_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// The same in the place of whatever has the name: the old bytes or the new ones. One writer.
+expected<void> replace_file(const std::filesystem::path& path, std::string_view bytes);
+
 /// All of a regular file; errc::not_found without one, too_large above `bytes_max`.
 expected<std::string> read_whole_file(const std::filesystem::path& path, size_t bytes_max);
 

@@ -166,6 +166,16 @@ metric_histogram& metric_registry::histogram(std::string_view name, std::string_
   return *place->histogram;
 }
 
+uint64_t metric_registry::total(std::string_view name, std::string_view label) const {
+  std::lock_guard guard{mutex_};
+  uint64_t sum = 0;
+  auto found = families_.find(name);
+  if (found == families_.end()) return sum;
+  for (const auto& [labels, one] : found->second.by_labels)
+    if (one.counter && labels.find(label) != labels.npos) sum += one.counter->value();
+  return sum;
+}
+
 std::string metric_registry::text() const {
   std::string out;
   std::lock_guard guard{mutex_};

@@ -90,6 +90,9 @@ class metric_registry {
   metric_histogram& histogram(std::string_view name, std::string_view help,
                               metric_histogram::scale scale, const labels& of = {});
 
+  /// What the counters of a name come to: all, or those with this label (`status="5xx"`).
+  uint64_t total(std::string_view name, std::string_view label = {}) const;
+
   /// The text format 0.0.4, families by name.
   std::string text() const;
 

@@ -1,6 +1,7 @@
 #include "chat/quota_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/money.hpp"
 
@@ -195,11 +196,27 @@ quota_state quota_book::state_of(const quota_limit& limit) const {
   return state;
 }
 
+bool quota_book::is_spent(const quota_limit& limit, int64_t percent) const {
+  auto spent = static_cast<double>(limit.limit - left_of(limit));
+  return spent * 100 >= static_cast<double>(limit.limit) * static_cast<double>(percent);
+}
+
+std::vector<quota_crossing> quota_book::new_crossings(const std::vector<quota_limit>& limits,
+                                                      int64_t percent) {
+  std::vector<quota_crossing> crossings;
+  for (const auto& limit : limits) {
+    auto is_above = is_spent(limit, percent);
+    auto [known, is_new] = crossed_.try_emplace(name_of_limit(limit), is_above);
+    if (!is_new && std::exchange(known->second, is_above) == is_above) continue;
+    crossings.push_back({limit, is_above});
+  }
+  return crossings;
+}
+
 std::vector<quota_limit> quota_book::new_warnings(const std::vector<quota_limit>& limits) {
   std::vector<quota_limit> warnings;
   for (const auto& limit : limits) {
-    auto spent = static_cast<double>(limit.limit - left_of(limit));
-    if (spent * 100 < static_cast<double>(limit.limit) * warned_percent) continue;
+    if (!is_spent(limit, warned_percent)) continue;
     if (warned_.insert(name_of_limit(limit)).second) warnings.push_back(limit);
   }
   return warnings;

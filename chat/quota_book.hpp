@@ -45,6 +45,11 @@ struct quota_progress {
   int64_t report_at = 0;         ///< tokens of the reply at which the next report is due
 };
 
+struct quota_crossing {
+  quota_limit limit;
+  bool is_above = false;
+};
+
 class quota_book {
  public:
   /// Nothing is used yet in these periods; replies that run stay.
@@ -70,6 +75,9 @@ class quota_book {
   std::optional<instant> reset_of(const quota_limit& limit) const;
   /// Limits of which four fifths are gone, each once in its period.
   std::vector<quota_limit> new_warnings(const std::vector<quota_limit>& limits);
+  /// Limits of which `percent` are gone, or no longer: each time that changes, and once at first.
+  std::vector<quota_crossing> new_crossings(const std::vector<quota_limit>& limits,
+                                            int64_t percent);
 
  private:
   struct running {
@@ -85,6 +93,7 @@ class quota_book {
   int64_t used_of(const quota_limit& limit) const;
   int64_t reserved_of(const quota_limit& limit) const;
   int64_t left_of(const quota_limit& limit) const;
+  bool is_spent(const quota_limit& limit, int64_t percent) const;
   bool is_over(const running& reply) const;
   int64_t tokens_left(const running& reply) const;
 
@@ -92,6 +101,7 @@ class quota_book {
   std::map<message_id, running> running_;
   quota_periods periods_{};
   std::set<std::string> warned_;
+  std::map<std::string, bool> crossed_;  ///< by limit: whether it was above
 };
 
 }  // namespace parley

@@ -11,6 +11,7 @@ namespace parley::http {
 namespace {
 
 constexpr size_t status_classes = 5;  // 1xx to 5xx
+constexpr std::string_view requests_name = "parley_http_requests_total";
 
 struct route_series {
   std::array<metric_counter*, status_classes> by_status{};
@@ -38,10 +39,14 @@ void note_request(const route_row* where, route_index route, int status,
   auto kind = static_cast<size_t>(std::clamp(status / 100, 1, 5)) - 1;
   if (series.by_status[kind] == nullptr)
     series.by_status[kind] = &metrics().counter(
-        "parley_http_requests_total", "Requests answered, by route and status.",
+        requests_name, "Requests answered, by route and status.",
         {{"route", label_of(where)}, {"status", std::to_string(kind + 1) + "xx"}});
   series.by_status[kind]->add();
   series.seconds->observe(took);
+}
+
+request_totals count_requests() {
+  return {metrics().total(requests_name), metrics().total(requests_name, R"(status="5xx")")};
 }
 
 }  // namespace parley::http

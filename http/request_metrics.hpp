@@ -12,4 +12,11 @@ namespace parley::http {
 void note_request(const route_row* where, route_index route, int status,
                   std::chrono::nanoseconds took);
 
+/// All since the start.
+struct request_totals {
+  uint64_t requests = 0;
+  uint64_t failures = 0;  ///< answered with 5xx
+};
+request_totals count_requests();
+
 }  // namespace parley::http

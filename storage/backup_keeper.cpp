@@ -157,11 +157,14 @@ std::vector<kept_backup> backup_keeper::list() const {
   return known_;
 }
 
-void backup_keeper::refresh_metrics() const {
+std::optional<seconds> backup_keeper::age() const {
   auto now = past();
-  // Somebody else's schedule is somebody else's to watch.
-  if (plan_.every.count() == 0 && !now.last) return;
-  age_gauge().set(now.last.value_or(now.start).count());
+  if (plan_.every.count() == 0 && !now.last) return std::nullopt;
+  return now.last.value_or(now.start);
+}
+
+void backup_keeper::refresh_metrics() const {
+  if (auto since = age()) age_gauge().set(since->count());
 }
 
 }  // namespace parley::storage

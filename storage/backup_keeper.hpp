@@ -53,7 +53,9 @@ class backup_keeper {
   expected<kept_backup> make(const backup_watch& watch);
   /// As they were at the last look; any thread, never blocks on the disk.
   std::vector<kept_backup> list() const;
-  /// The age of the last whole one, for /metrics; without one, since the start.
+  /// Of the last whole one; without one, since the start. None where neither a schedule nor a
+  /// backup is: somebody else's are somebody else's to watch. Any thread, never blocks.
+  std::optional<std::chrono::seconds> age() const;
   void refresh_metrics() const;
 
  private:

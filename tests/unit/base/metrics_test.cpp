@@ -71,3 +71,13 @@ TEST_CASE("threads lose no count") {
   CHECK(histogram.count(1) == 40'000);
   CHECK(histogram.sum() == 12'000'000);
 }
+
+TEST_CASE("counters of a name are summed up, all or those with a label") {
+  metric_registry registry;
+  registry.counter("a_total", "A.", {{"route", "x"}, {"status", "2xx"}}).add(3);
+  registry.counter("a_total", "A.", {{"route", "y"}, {"status", "5xx"}}).add(2);
+  registry.counter("b_total", "B.", {{"status", "5xx"}}).add(7);
+  CHECK(registry.total("a_total") == 5);
+  CHECK(registry.total("a_total", R"(status="5xx")") == 2);
+  CHECK(registry.total("c_total") == 0);
+}

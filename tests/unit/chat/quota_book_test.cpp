@@ -147,3 +147,23 @@ TEST_CASE("limits of a key or a model count theirs alone") {
   CHECK(w.book.state_of(by_key).used == 15);
   CHECK(w.book.state_of(by_model).used == 0);
 }
+
+TEST_CASE("a share of a budget that is crossed is told each time, and how it stands at first") {
+  book_world w;
+  std::vector limits{limit_of(quota_measure::tokens, 100)};
+  auto first = w.book.new_crossings(limits, 50);
+  REQUIRE(first.size() == 1);
+  CHECK_FALSE(first.front().is_above);
+  CHECK(w.book.new_crossings(limits, 50).empty());
+  w.book.settle(message_id::make(), w.entry(30, 20));
+  auto above = w.book.new_crossings(limits, 50);
+  REQUIRE(above.size() == 1);
+  CHECK(above.front().is_above);
+  CHECK(above.front().limit.limit == 100);
+  CHECK(w.book.new_crossings(limits, 50).empty());
+  // The next day.
+  w.book.move_to(periods_around(noon + std::chrono::hours{24}, {}));
+  auto below = w.book.new_crossings(limits, 50);
+  REQUIRE(below.size() == 1);
+  CHECK_FALSE(below.front().is_above);
+}
