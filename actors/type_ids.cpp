@@ -3,6 +3,7 @@
 #include "chat/reply_event.hpp"
 #include "chat/token_rule.hpp"
 #include "chat/usage_query.hpp"
+#include "schema/alert.hpp"
 #include "schema/change.hpp"
 #include "schema/logs.hpp"
 #include "schema/model.hpp"
@@ -11,6 +12,7 @@
 #undef PARLEY_INSPECTOR
 #define PARLEY_INSPECTOR
 #include "actors/admin.hpp"
+#include "actors/alerts.hpp"
 #include "actors/counter.hpp"
 #include "actors/edge.hpp"
 #include "actors/hasher.hpp"
@@ -385,6 +387,25 @@ void add(caf::actor_system_config& config, const char* name) {
   X(sum_logs)                   \
   X(sum_up_files)               \
   X(note_imported)              \
+  X(alert)                      \
+  X(alert_outlet)               \
+  X(alert_overview)             \
+  X(alert_trial)                \
+  X(alert_trials)               \
+  X(kept_alert)                 \
+  X(kept_alerts)                \
+  X(disk_room)                  \
+  X(alert_samples)              \
+  X(budget_crossed)             \
+  X(take_samples)               \
+  X(load_alerts)                \
+  X(keep_alerts)                \
+  X(deliver_alerts)             \
+  X(look_around)                \
+  X(post_again)                 \
+  X(meet_provider)              \
+  X(read_alerts)                \
+  X(test_receivers)             \
   X(create_message)             \
   X(finish_message)             \
   X(remember_key)

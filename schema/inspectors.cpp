@@ -3,6 +3,7 @@
 #include "base/record.hpp"
 #undef PARLEY_INSPECTOR
 #define PARLEY_INSPECTOR
+#include "schema/alert.hpp"
 #include "schema/audit.hpp"
 #include "schema/change.hpp"
 #include "schema/job.hpp"

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "actors/alert_messages.hpp"
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "actors/impl/call_actor.hpp"
@@ -67,6 +68,8 @@ struct user_parts {
   /// Asked at each turn, so it must not block (docs/decisions/0007-storage-health.md).
   std::function<error()> storage_fault;
   model_tools models;
+  budget_watch_actor budgets{};  ///< unset: nobody is alerted
+  int64_t budget_percent = 80;   ///< settings: alert_budget_percent
   std::shared_ptr<const quota_board> quotas = std::make_shared<quota_board>();
   /// What an ADMIN changes while the system runs; never null.
   std::shared_ptr<const live_settings> live = std::make_shared<const live_settings>();

@@ -156,6 +156,12 @@ void user_state::store_usage(const usage_entry& used) {
 void user_state::warn_of(const std::vector<quota_limit>& limits) {
   for (const auto& limit : book_.new_warnings(limits))
     tell_event("quota.warning", json_of(book_.state_of(limit)));
+  if (!parts_->budgets) return;
+  // A minute is over before anybody could do something.
+  for (const auto& [limit, is_above] : book_.new_crossings(limits, parts_->budget_percent))
+    if (limit.rule.window != quota_window::minute && limit.limit > 0)
+      self->send(parts_->budgets,
+                 budget_crossed{account_.username, book_.state_of(limit), is_above});
 }
 
 // For what is not worth a reservation of its own: summaries and titles.

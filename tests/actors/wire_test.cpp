@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/admin.hpp"
+#include "actors/alerts.hpp"
 #include "actors/counter.hpp"
 #include "actors/hasher.hpp"
 #include "actors/jobs.hpp"
@@ -43,10 +44,10 @@ void check_crossing(caf::actor_system& system, const caf::message& sent,
 
 template <class T>
 void check_crossing(caf::actor_system& system) {
-  constexpr auto holds_handles = std::is_same_v<T, located> || std::is_same_v<T, meet_directory> ||
-                                 std::is_same_v<T, make_summary> ||
-                                 std::is_same_v<T, call_ticket> ||
-                                 std::is_same_v<T, meet_providers>;
+  constexpr auto holds_handles =
+      std::is_same_v<T, located> || std::is_same_v<T, meet_directory> ||
+      std::is_same_v<T, make_summary> || std::is_same_v<T, call_ticket> ||
+      std::is_same_v<T, meet_providers> || std::is_same_v<T, meet_provider>;
   caf::message untouched;
   if constexpr (!std::is_empty_v<T> && !holds_handles) untouched = caf::make_message(T{});
   check_crossing(system, caf::make_message(filled<T>()), untouched);
@@ -107,6 +108,12 @@ TEST_CASE("all messages of JOBS cross the wire") {
 TEST_CASE("all messages of LOGS cross the wire") {
   CHECK(check_table<logs_actor>() == 3);
   CHECK(check_table<log_worker_actor>() == 3);
+}
+
+TEST_CASE("all messages of ALERTS cross the wire") {
+  CHECK(check_table<alerts_actor>() == 6);
+  CHECK(check_table<alert_watch_actor>() == 3);
+  CHECK(check_table<alert_sender_actor>() == 1);
 }
 
 TEST_CASE("each kind of change is among the filled ones") {
