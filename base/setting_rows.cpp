@@ -162,8 +162,8 @@ bool is_host(std::string_view text) {
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") == text.npos;
 }
 
-bool is_proxy(std::string_view text) {
-  for (std::string_view scheme : {"http://", "https://", "socks5h://"}) {
+bool is_server(std::string_view text, std::initializer_list<std::string_view> schemes) {
+  for (auto scheme : schemes) {
     if (text.substr(0, scheme.size()) != scheme) continue;
     auto address = text.substr(scheme.size());
     auto colon = address.rfind(':');
@@ -171,6 +171,15 @@ bool is_proxy(std::string_view text) {
            is_port(address.substr(colon + 1));
   }
   return text.empty();
+}
+
+// The dot-atoms of RFC 5322 and nothing that a header or a command of SMTP could take for its own.
+bool is_mail_address(std::string_view text) {
+  auto at = text.find('@');
+  return at != text.npos && at > 0 && text.size() <= 254 && is_host(text.substr(at + 1)) &&
+         text.substr(0, at).find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+             "0123456789.!#$%&'*+/=?^_`{|}~-") == text.npos;
 }
 
 bool has_form(text_form form, std::string_view text) {
@@ -186,9 +195,13 @@ bool has_form(text_form form, std::string_view text) {
     case text_form::origin:
       return is_origin(text);
     case text_form::proxy:
-      return is_proxy(text);
+      return is_server(text, {"http://", "https://", "socks5h://"});
     case text_form::host:
       return is_host(text);
+    case text_form::mail_server:
+      return is_server(text, {"smtp://", "smtps://"});
+    case text_form::mail_address:
+      return is_mail_address(text);
   }
   return false;
 }
@@ -209,6 +222,10 @@ std::string_view form_text(text_form form) {
       return "a proxy with its port, as in http://proxy.example.org:3128 (http, https, socks5h)";
     case text_form::host:
       return "hosts, as in llm.example.org";
+    case text_form::mail_server:
+      return "a mail server with its port, as in smtp://mail.example.org:587 (smtp, smtps)";
+    case text_form::mail_address:
+      return "mail addresses, as in ada@example.org";
   }
   return "";
 }

@@ -25,7 +25,17 @@ enum class setting_type : uint8_t {
 };
 
 /// What a text, or an item of a list, must look like.
-enum class text_form : uint8_t { text, address, network, network_and_port, origin, proxy, host };
+enum class text_form : uint8_t {
+  text,
+  address,
+  network,
+  network_and_port,
+  origin,
+  proxy,
+  host,
+  mail_server,
+  mail_address
+};
 
 struct setting_row {
   std::string_view group;

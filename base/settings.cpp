@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/alert_settings.hpp"
 #include "base/setting_rows.hpp"
 #include "base/text_file.hpp"
 
@@ -178,6 +179,8 @@ class loader {
     if (values.init_admin_username.empty() != values.init_admin_password.empty())
       fault(place_of("init_admin_username"),
             "init_admin_username and init_admin_password are set together or not at all");
+    for (const auto& wrong : check_alert_settings(values))
+      fault(place_of(wrong.setting), std::string{wrong.setting} + ' ' + wrong.what);
     if (values.profile != operating_profile::production) return;
     if (values.bcrypt_cost < 12)
       fault(place_of("bcrypt_cost"), "bcrypt_cost must be at least 12 in production");

@@ -28,6 +28,7 @@ enum class operating_mode : uint8_t { multi, single };
 /// first account can always be made.
 enum class registration_rule : uint8_t { automatic, open, closed, invite };
 enum class proxy_reach : uint8_t { admins, everyone };
+enum class alert_security : uint8_t { required, optional };
 
 inline namespace size_literals {
 constexpr size_t operator""_KiB(unsigned long long count) {

@@ -79,6 +79,9 @@ struct transfer {
   bool is_too_large = false;
 };
 
+/// Before the first handle; any thread, any number of times.
+CURLcode start_libcurl();
+
 /// "7" or an HTTP date; 0 for nonsense, at most a day.
 uint32_t parse_retry_after(std::string_view value, int64_t now_s);
 

@@ -10,12 +10,12 @@ using std::chrono::milliseconds;
 
 constexpr int rounds_max = 16;
 
+}  // namespace
+
 CURLcode start_libcurl() {
   static const auto result = ::curl_global_init(CURL_GLOBAL_DEFAULT);
   return result;
 }
-
-}  // namespace
 
 struct upstream::state final : io_round_end {
   struct side;

@@ -281,3 +281,34 @@ TEST_CASE("the example file is the table, and right once its lines count") {
   text_file file{uncommented};
   CHECK(load({{"config", file.path}}).page_bytes_max == 1_MiB);
 }
+
+TEST_CASE("receivers of alerts are refused by their setting's name, never with their URL") {
+  auto faults = faults_of(
+      {{"alert-smtp-url", "smtp://mail.example.org:587"}, {"alert-mail-to", "ada@example.org"}},
+      {{"PARLEY_ALERT_WEBHOOK_URL", "ftp://token@hooks.example.org/secret-token"},
+       {"PARLEY_ALERT_FEISHU_URL", "http://open.feishu.cn/secret-token"},
+       {"PARLEY_ALERT_DINGTALK_SECRET", "SEC-token"}});
+  CHECK(faults.find("alert_webhook_url must be a URL") != std::string::npos);
+  CHECK(faults.find("alert_feishu_url must begin with https://") != std::string::npos);
+  CHECK(faults.find("alert_dingtalk_secret is of no use without alert_dingtalk_url") !=
+        std::string::npos);
+  CHECK(faults.find("alert_mail_from must be set together") != std::string::npos);
+  CHECK(faults.find("token") == std::string::npos);
+  CHECK(faults_of({{"alert-smtp-url", "mail.example.org"}}).find("a mail server with its port") !=
+        std::string::npos);
+  CHECK(faults_of({{"alert-mail-to", "ada@example.org, Eve <eve@example.org>"}})
+            .find("mail addresses") != std::string::npos);
+}
+
+TEST_CASE("without TLS alerts go to this machine, or beyond if that is said") {
+  for (const auto* url : {"http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost:80/x"})
+    CHECK(load({}, {{"PARLEY_ALERT_WECOM_URL", url}}).alert_wecom_url.reveal() == url);
+  auto far = variables{{"PARLEY_ALERT_WECOM_URL", "http://127.0.0.1.example.org/x"}};
+  CHECK(faults_of({}, far).find("alert_tls") != std::string::npos);
+  CHECK(load({{"alert-tls", "optional"}}, far).alert_tls == alert_security::optional);
+  auto mails = load({{"alert-smtp-url", "smtps://mail.example.org:465"},
+                     {"alert-mail-from", "parley@example.org"},
+                     {"alert-mail-to", "ada@example.org,eve+alerts@example.org"}});
+  CHECK(mails.alert_mail_to ==
+        std::vector<std::string>{"ada@example.org", "eve+alerts@example.org"});
+}
