@@ -19,6 +19,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/secrets_file.hpp"
+#include "providers/alert_sender.hpp"
 #include "storage/backup.hpp"
 #include "storage/sqlite.hpp"
 
@@ -295,6 +296,20 @@ finding check_log(const settings& values) {
                          " of at most " + std::to_string(values.log_bytes_max >> 20U) + " MiB");
 }
 
+// Whether their URLs and addresses are well-formed was seen when the settings were read.
+finding check_alerts(const settings& values) {
+  auto known = providers::alert_addresses_of(values, {});
+  if (!known)
+    return bad("alerts", sentence_of(known.error()), "Correct it, or leave the setting out.");
+  if (known->empty())
+    return {"alerts", finding_level::ok, "nobody is alerted when something is wrong",
+            "Name a receiver: docs/operations.md, Alerts."};
+  std::string names;
+  for (const auto& each : *known)
+    names += (names.empty() ? "go to " : ", ") + to_string(each.receiver);
+  return well("alerts", names + "; POST /api/admin/alerts/test tries them");
+}
+
 bool is_sound(const std::vector<finding>& all) {
   return std::none_of(all.begin(), all.end(),
                       [](const finding& each) { return each.level == finding_level::fault; });
@@ -376,7 +391,7 @@ std::vector<finding> examine_installation(const configuration& config) {
       check_configuration(config), check_proxies(values),      check_permissions(values),
       check_file_system(values),   check_descriptors(values),  check_clock(values),
       check_secrets(values),       check_secrets_copy(values), check_database(values),
-      check_backups(values),       check_log(values)};
+      check_backups(values),       check_alerts(values),       check_log(values)};
   if (is_sound(all)) all.push_back(check_audit(values));
   return all;
 }

@@ -4,7 +4,6 @@
 #include <future>
 #include <thread>
 
-#include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_actor.hpp"
 #include "actors/impl/counter_actor.hpp"
 #include "actors/impl/directory_actor.hpp"
@@ -14,6 +13,7 @@
 #include "actors/impl/temporary_store.hpp"
 #include "actors/impl/user_actor.hpp"
 #include "app/actor_limits.hpp"
+#include "app/alert_parts.hpp"
 #include "app/blocking_ask.hpp"
 #include "app/caf_config.hpp"
 #include "app/exchange_count.hpp"
@@ -22,6 +22,7 @@
 #include "app/process_metrics.hpp"
 #include "app/reading_page.hpp"
 #include "app/sealing_state.hpp"
+#include "app/single_mode.hpp"
 #include "app/storage_refusal.hpp"
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
@@ -76,6 +77,7 @@ struct node::parts {
   std::shared_ptr<quota_board> quotas = std::make_shared<quota_board>();
   std::shared_ptr<storage::database> files;
   std::unique_ptr<storage::backup_keeper> backups;  ///< of one that serves
+  alert_room alerts;                                ///< the same
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
   std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   caf_config config;
@@ -94,7 +96,6 @@ struct node::parts {
   uint16_t port = 0;
 
   expected<void> open();
-  expected<void> check_single() const;
   void start_storage();
   void start_accounts();
   template <class Handle>  // a child that was started anew
@@ -135,6 +136,7 @@ expected<void> node::parts::open() {
   keys = std::make_shared<sealer>(kept.sealing);
   passwords = std::make_unique<password_hasher>(kept.pepper, static_cast<int>(values.bcrypt_cost));
   TRY(services, providers::make_provider_services(values, keys));
+  if (backups) TRY_DONE(alerts.prepare(values, services.proxy, *backups));
   TRY(auto table, http::router::make(values));
   routes = std::make_unique<http::router>(std::move(table));
   if (!address.is_loopback()) setup_code = secret_text{random_base62(20)};
@@ -151,18 +153,6 @@ expected<void> node::parts::open() {
   status.reading_script = read_reading_script(values);
   system = std::make_unique<caf::actor_system>(config);
   return {};
-}
-
-// Whoever reaches an account without a password has it: that may be this machine only. ADMIN
-// answers once it has made the account, so the first caller finds it.
-expected<void> node::parts::check_single() const {
-  if (values.mode != operating_mode::single) return {};
-  TRY(auto known, ask_and_wait<login_methods>(*system, admin, get_methods{}));
-  if (known.needs_password || address.is_loopback()) return {};
-  return make_error(errc::invalid_input,
-                    "mode = \"single\" serves beyond loopback (" + values.listen +
-                        ") only with a password; give it one: parley user passwd --username " +
-                        std::string{single_username} + ".");
 }
 
 void node::parts::start_storage() {
@@ -223,6 +213,9 @@ std::shared_ptr<const user_parts> node::parts::make_user_parts() {
   shared->start_call = [this](call_place place) {
     return spawn_call(*system, std::move(place), *counter);
   };
+  if (alerts.has_receivers())
+    shared->budgets = caf::actor_cast<budget_watch_actor>(alerts.handle());
+  shared->budget_percent = static_cast<int64_t>(values.alert_budget_percent);
   shared->live = live;
   shared->start_session = [this, each = parts_of_session()](session_parent_actor parent,
                                                             user_id owner, session_id id,
@@ -279,14 +272,15 @@ void node::parts::start_accounts() {
   });
 
   // A command must not take up what the server has left.
-  if (options.serves)
+  if (options.serves) {
     jobs = supervise<jobs_actor>(*system, {.name = "jobs"}, [this] {
       auto work = make_jobs_parts(*system, values, {*counter, *backups}, {storage, reader});
       return introduced(spawn_jobs(*system, std::move(work)));
     });
-  if (options.serves)
     logs = supervise<logs_actor>(*system, {.name = "logs"},
                                  [this] { return start_logs(*system, values); });
+    alerts.start(*system, admin);
+  }
   directory_parts finding;
   finding.storage = storage;
   finding.reader = reader;
@@ -329,6 +323,7 @@ expected<void> node::parts::start_io() {
         others.others.push_back(caf::actor_cast<channel_listener_actor>(other->provider));
     caf::anon_send(each->provider, std::move(others));
   }
+  alerts.meet(io.front()->provider);
   return {};
 }
 
@@ -344,6 +339,7 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.admin = admin;
   each.jobs = jobs;
   each.logs = logs;
+  each.alerts = alerts.handle();
   each.provider = thread.provider;
   each.is_loopback_only = values.mode == operating_mode::single && address.is_loopback();
   // All edges share one port: the first takes it, the others and restarted ones join.
@@ -389,8 +385,9 @@ void node::parts::stop_actors() {
   // USERs end with DIRECTORY, SESSIONs with their USER and store what they have; their commits
   // reach STORAGE before its end because they are sent before.
   std::vector<caf::actor> accounts;
-  for (auto& each : {plain(std::exchange(directory, {})), plain(std::exchange(admin, {})),
-                     plain(std::exchange(jobs, {})), plain(std::exchange(logs, {}))})
+  for (auto& each :
+       {plain(std::exchange(directory, {})), plain(std::exchange(admin, {})),
+        plain(std::exchange(jobs, {})), plain(std::exchange(logs, {})), plain(alerts.stop())})
     if (each) accounts.push_back(each);
   if (ended) ended = end_and_wait(*system, std::move(accounts));
   // COUNTER, HASHER, READER and STORAGE, each with its keeper, and the threads they run.
@@ -428,8 +425,9 @@ expected<std::unique_ptr<node>> node::start(const settings& values, node_options
   TRY_DONE(made->parts_->open());
   made->parts_->start_storage();
   made->parts_->start_accounts();
-  if (options.serves) TRY_DONE(made->parts_->check_single());
-  if (options.serves) TRY_DONE(made->parts_->start_io());
+  if (!options.serves) return made;
+  TRY_DONE(check_single(*made->parts_->system, made->parts_->admin, values));
+  TRY_DONE(made->parts_->start_io());
   return made;
 }
 

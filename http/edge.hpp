@@ -64,6 +64,9 @@ class edge : public exchange_sink {
   /// Has USER admit the caller, then asks LOGS.
   template <class R, class M, class Render>
   void ask_logs(const exchange& x, M message, Render render);
+  /// Has USER admit the caller, then asks ALERTS.
+  template <class R, class M, class Render>
+  void ask_alerts(const exchange& x, M message, Render render);
   /// Asks ADMIN first, and USER when ADMIN knows no such object.
   template <class R, class M, class N, class Render>
   void ask_admin_or_user(const exchange& x, M to_admin, N to_user, Render render);
@@ -295,6 +298,11 @@ void edge::ask_admin(const exchange& x, M message, Render render) {
 template <class R, class M, class Render>
 void edge::ask_logs(const exchange& x, M message, Render render) {
   ask_admitted<R>(x, parts_.logs, std::move(message), render);
+}
+
+template <class R, class M, class Render>
+void edge::ask_alerts(const exchange& x, M message, Render render) {
+  ask_admitted<R>(x, parts_.alerts, std::move(message), render);
 }
 
 template <class R, class M, class Render>

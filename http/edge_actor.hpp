@@ -1,6 +1,7 @@
 /// Starts the EDGE actor of one I/O thread (actors/edge.hpp).
 #pragma once
 
+#include "actors/alerts.hpp"
 #include "actors/edge.hpp"
 #include "actors/jobs.hpp"
 #include "actors/logs.hpp"
@@ -27,6 +28,7 @@ struct edge_parts {
   admin_actor admin;
   jobs_actor jobs;
   logs_actor logs;
+  alerts_actor alerts;
   provider_actor provider;  ///< that of the same loop
   /// Mode `single` on the loopback: who is on this machine needs no password.
   bool is_loopback_only = false;

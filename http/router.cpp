@@ -130,6 +130,9 @@ std::vector<route> make_admin_routes(const row_maker& make) {
       read("/api/admin/logs/summary", admin, get_log_summary),
       read("/api/admin/streams", admin, get_streams),
       read("/api/admin/channels", admin, get_channels),
+      read("/api/admin/alerts", admin, get_alerts),
+      {{method::post, "/api/admin/alerts/test", admin, body_mode::none, 0, rate_class::write, {}},
+       post_alert_test},
   };
 }
 

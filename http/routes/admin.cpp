@@ -1,4 +1,5 @@
-// What only an ADMIN sees: the audit log, who is on, how the models' channels are.
+// What only an ADMIN sees: the audit log, who is on, how the models' channels are, what alerts
+// fire.
 #include "actors/channel_reports.hpp"
 #include "http/edge.hpp"
 #include "http/routes/routes.hpp"
@@ -89,6 +90,18 @@ expected<void> get_channels(edge& at, exchange& x, const parsed_request&) {
         *open, at.provider(), read_channels{},
         [models](const channel_reports& reports) { return channels_answer(models, reports); });
   });
+  return {};
+}
+
+expected<void> get_alerts(edge& at, exchange& x, const parsed_request&) {
+  at.ask_alerts<alert_overview>(
+      x, read_alerts{}, [](const alert_overview& found) { return record_answer(200, found); });
+  return {};
+}
+
+expected<void> post_alert_test(edge& at, exchange& x, const parsed_request&) {
+  at.ask_alerts<alert_trials>(x, test_receivers{},
+                              [](const alert_trials& made) { return record_answer(200, made); });
   return {};
 }
 

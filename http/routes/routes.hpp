@@ -101,6 +101,8 @@ expected<void> discover_models(edge& at, exchange& x, const parsed_request& requ
 expected<void> get_audit(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_streams(edge& at, exchange& x, const parsed_request& request);
 expected<void> get_channels(edge& at, exchange& x, const parsed_request& request);
+expected<void> get_alerts(edge& at, exchange& x, const parsed_request& request);
+expected<void> post_alert_test(edge& at, exchange& x, const parsed_request& request);
 
 // logs.cpp
 expected<void> get_logs(edge& at, exchange& x, const parsed_request& request);

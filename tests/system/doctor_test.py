@@ -43,10 +43,13 @@ class DoctorTest(system_test):
         found = self.doctor()
         self.assertEqual(list(found), ["configuration", "trusted_proxies", "permissions",
                                        "file system", "descriptors", "clock", "secrets",
-                                       "secrets copy", "database", "backups", "log", "audit log"])
+                                       "secrets copy", "database", "backups", "alerts", "log",
+                                       "audit log"])
         for check in ("configuration", "trusted_proxies", "permissions", "secrets", "database",
-                      "backups", "log", "audit log"):
+                      "backups", "alerts", "log", "audit log"):
             self.assertEqual(found[check]["level"], "ok", found[check])
+        self.assertIn("nobody is alerted", found["alerts"]["what"])
+        self.assertIn("operations.md", found["alerts"]["mend"])
         self.assertIn("the chain holds", found["audit log"]["what"])
         self.server.start()
         self.assertEqual(self.doctor()["audit log"]["level"], "ok")

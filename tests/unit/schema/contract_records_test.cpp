@@ -3,6 +3,7 @@
 
 #include "base/record_json.hpp"
 #include "chat/reply_event.hpp"
+#include "schema/alert.hpp"
 #include "schema/api_key.hpp"
 #include "schema/audit.hpp"
 #include "schema/job.hpp"
@@ -57,6 +58,9 @@ std::string_view nested_name(field_use as) {
   if constexpr (std::is_same_v<T, job_report>) return "JobReport";
   if constexpr (std::is_same_v<T, job_file>) return "JobFile";
   if constexpr (std::is_same_v<T, kept_backup>) return "Backup";
+  if constexpr (std::is_same_v<T, alert>) return "Alert";
+  if constexpr (std::is_same_v<T, alert_outlet>) return "AlertOutlet";
+  if constexpr (std::is_same_v<T, alert_trial>) return "AlertTrial";
   if constexpr (std::is_same_v<T, log_figures>) return "LogFigures";
   if constexpr (std::is_same_v<T, log_sum>) return "LogSum";
   if constexpr (std::is_same_v<T, slow_request>) return "SlowRequest";
@@ -311,6 +315,14 @@ void compare_logs(record_check& check) {
   check.compare<log_summary>("LogSummary", use::out);
 }
 
+void compare_alerts(record_check& check) {
+  check.compare<alert>("Alert", use::out);
+  check.compare<alert_outlet>("AlertOutlet", use::out);
+  check.compare<alert_overview>("AlertOverview", use::out);
+  check.compare<alert_trial>("AlertTrial", use::out);
+  check.compare<alert_trials>("AlertTrials", use::out);
+}
+
 void compare_bodies(record_check& check) {
   check.compare<new_invitation_body>("NewInvitation", use::in_create);
   check.compare<reset_body>("PasswordReset", use::in_create);
@@ -340,6 +352,7 @@ TEST_CASE("the contract's schemas are the records' fields") {
   compare_bodies(check);
   compare_transfers(check);
   compare_logs(check);
+  compare_alerts(check);
 
   // Written member by member: no record stands behind them.
   name_set others{"ErrorAnswer",
