@@ -195,6 +195,8 @@ void command_line::add_upkeep() {
   add_json(migrating, migrate_.is_json);
   auto& ill = local(root_, "doctor", "Say what is wrong with this installation, and the mend",
                     [this](const configuration& config) { return doctor(config, doctor_); });
+  ill.add_option("--bundle", doctor_.bundle, "Make a zip for whoever is to help, without secrets")
+      ->type_name("FILE");
   add_json(ill, doctor_.is_json);
   auto& logs = local(root_, "logs", "What the server wrote into its log, while it runs or not",
                      [this](const configuration& config) { return show_logs(config, logs_); });

@@ -30,9 +30,10 @@ std::optional<finding> descriptor_fault(const settings& values, uint64_t limit);
 std::vector<finding> examine_installation(const configuration& config);
 
 struct doctor_options {
+  std::string bundle;  ///< a file to make (app/support_bundle); empty: none
   bool is_json = false;
 };
-/// 1 if there is a fault; warnings are told.
+/// 1 if there is a fault, or the bundle could not be made; warnings are told.
 int doctor(const configuration& config, const doctor_options& options);
 
 }  // namespace parley::app

@@ -31,17 +31,15 @@ expected<void> collect_faults(connection& db, database_state& into) {
   return {};
 }
 
-/// What the copy will take: pages that hold nothing are left out.
-expected<int64_t> bytes_to_copy(connection& db) {
-  auto number = [&db](std::string_view sql) -> expected<int64_t> {
-    auto q = db.prepare(sql);
-    TRY(auto found, q.number());
-    return found.value_or(0);
-  };
-  TRY(auto pages, number("PRAGMA page_count"));
-  TRY(auto unused, number("PRAGMA freelist_count"));
-  TRY(auto page_bytes, number("PRAGMA page_size"));
-  return (pages - unused) * page_bytes;
+expected<database_figures> read_sizes(connection& db) {
+  database_figures found;
+  for (auto [sql, to] : {std::pair{"PRAGMA page_count", &found.pages},
+                         std::pair{"PRAGMA freelist_count", &found.free_pages},
+                         std::pair{"PRAGMA page_size", &found.page_bytes}}) {
+    TRY(auto number, db.prepare(sql).number());
+    *to = number.value_or(0);
+  }
+  return found;
 }
 
 // The database must be able to grow beside its copy.
@@ -62,7 +60,9 @@ expected<made_copy> copy_and_check(const std::filesystem::path& from,
   auto tell = [&](int64_t done) { return !watch || watch(done, 2 * bytes); };
   {
     TRY(auto source, connection::open({from.string(), false}));
-    TRY(bytes, bytes_to_copy(*source));
+    TRY(auto sizes, read_sizes(*source));
+    // Pages that hold nothing are left out.
+    bytes = (sizes.pages - sizes.free_pages) * sizes.page_bytes;
     auto folder = to.parent_path();
     TRY_DONE(check_room(folder.empty() ? "." : folder, bytes));
     TRY_DONE(copy_database(*source, to.string(),
@@ -101,6 +101,27 @@ expected<database_state> examine(const std::filesystem::path& file, bool is_thor
   if (goes_on) steps.emplace(*db, goes_on);
   TRY_DONE(collect_faults(*db, state));
   return state;
+}
+
+expected<database_figures> figures_of(const std::filesystem::path& file) {
+  std::error_code fault;
+  if (!std::filesystem::exists(file, fault)) return make_error(errc::not_found);
+  TRY(auto db, connection::open({file.string(), false}));
+  TRY(auto reading, transaction::begin(*db, transaction::kind::read));
+  TRY(auto found, read_sizes(*db));
+  auto engine = db->prepare("SELECT sqlite_version()");
+  TRY(bool is_told, engine.step());
+  if (is_told) found.engine = engine.text(0);
+  auto tables =
+      db->prepare("SELECT name FROM sqlite_schema WHERE type='table' AND rootpage>0 ORDER BY name");
+  for (;;) {
+    TRY(bool has_row, tables.step());
+    if (!has_row) return found;
+    std::string name{tables.text(0)};
+    // A name of the schema, which no client chooses.
+    TRY(auto rows, db->prepare("SELECT COUNT(*) FROM \"" + name + '"').number());
+    found.rows.emplace_back(std::move(name), rows.value_or(0));
+  }
 }
 
 expected<audit_check> check_audit_chain(const std::filesystem::path& file) {

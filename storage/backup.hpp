@@ -31,6 +31,17 @@ using backup_watch = std::function<bool(int64_t done, int64_t total)>;
 expected<database_state> examine(const std::filesystem::path& file, bool is_thorough,
                                  const std::function<bool()>& goes_on = {});
 
+/// How large what is.
+struct database_figures {
+  std::string engine;  ///< the version of SQLite
+  int64_t pages = 0;
+  int64_t free_pages = 0;
+  int64_t page_bytes = 0;
+  std::vector<std::pair<std::string, int64_t>> rows;  ///< of each table
+};
+/// errc::not_found without a file.
+expected<database_figures> figures_of(const std::filesystem::path& file);
+
 /// Follows the chain of the audit log from its anchor to its end. The schema must be the newest.
 expected<audit_check> check_audit_chain(const std::filesystem::path& file);
 

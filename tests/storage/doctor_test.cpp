@@ -1,5 +1,6 @@
 // What `parley doctor` says of things that a test can't make: network mounts, limits, clocks.
 #include "app/doctor.hpp"
+#include "app/support_bundle.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -39,4 +40,16 @@ TEST_CASE("doctor: a clock is not behind what it has stamped") {
   CHECK_FALSE(clock_fault(now, 0, now + 60));
   CHECK(clock_fault(now, 0, now + 600)->level == finding_level::fault);
   CHECK(clock_fault(now, now + 100'000, 0)->level == finding_level::fault);
+}
+
+TEST_CASE("a line of the log goes into the bundle without whom it names") {
+  auto line = [](const std::string& rest) {
+    return R"({"at":"2026-07-25T10:00:00.000Z","level":"info","event":")" + rest + "}";
+  };
+  auto plain = line(R"(http.request","route":"GET /api/sessions","status":"200")");
+  CHECK(bundled_log_line(plain) == plain + "\n");
+  CHECK(bundled_log_line(line(R"(a","error":"no ada.b+c@mail.example.org here, @ x@ @y")")) ==
+        line(R"(a","error":"no (email) here, @ x@ @y")") + "\n");
+  CHECK(bundled_log_line(line(R"(setup.done","what":"ADMIN ada")")).empty());
+  CHECK(bundled_log_line("a line that was cut").empty());
 }

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import threading
 import urllib.parse
+import zipfile
 from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
@@ -130,8 +131,12 @@ class canary_test(support.system_test):
         self.talk_to_all(caller, upstream, ids)
         self.walk(caller, ids, key["key"])
         self.assertEqual([], self.found_in(self.secrets, self.answers))
-        self.back_up()
+        self.run_beside("backup", self.folder / "copies")
+        self.run_beside("doctor", "--bundle", self.folder / "bundle.zip")
         places = self.files(self.server.data, self.folder / "copies")
+        with zipfile.ZipFile(self.folder / "bundle.zip") as bundle:
+            places += [(name, bundle.read(name)) for name in bundle.namelist()]
+        self.assertTrue(any(name.startswith("logs/") for name, _ in places))
         self.assertTrue(any(name.endswith("-wal") for name, _ in places))
         self.assertTrue(any("/logs/log-" in name for name, _ in places))
         log = [("the log", self.server.log.read_bytes())]
@@ -141,7 +146,7 @@ class canary_test(support.system_test):
         places = self.files(self.server.data) + [("the log", self.server.log.read_bytes())]
         self.assertEqual([], self.found_in(self.secrets, places))
         print(f"    {len(self.secrets)} secrets in 6 spellings, {len(self.answers)} answers, "
-              f"{len(places)} files and a backup: 0 hits")
+              f"{len(places)} files, a backup and a bundle: 0 hits")
 
     def talk_to_all(self, caller, upstream, ids):
         for place in ("401", "403", "400", "404", "500", "stream", "garbage"):
@@ -179,10 +184,11 @@ class canary_test(support.system_test):
         self.ask(bad, "GET", f"/api/sessions?token={key}")
         self.ask(bad, "GET", f"/api/{KEYS[0]}")
 
-    def back_up(self):
-        run = subprocess.run([support.program("parley"), "backup", self.folder / "copies", "--data",
-                              self.server.data, *support.table_options()], capture_output=True,
-                             timeout=60, check=False)
+    def run_beside(self, *command):
+        run = subprocess.run([support.program("parley"), *command, "--data", self.server.data,
+                              "--listen", f"127.0.0.1:{self.server.port}",
+                              *support.table_options()], capture_output=True, timeout=60,
+                             check=False)
         self.assertEqual(0, run.returncode, run.stderr)
 
     # -- a crash -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 import unittest
+import zipfile
 
 from support import program, system_test, table_options
 
@@ -166,6 +167,67 @@ class DoctorTest(system_test):
         os.utime(self.data / "secrets.json", (old, old))
         self.assert_found("backups", "warning", "There is none in")
         self.assertEqual(self.doctor("--backup-every-hours", "0")["backups"]["level"], "ok")
+
+    def bundle(self, file, *arguments):
+        """Its entries by name."""
+        run = self.run_parley("doctor", "--bundle", str(file), *arguments)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn(b"look into it before you send it", run.stdout)
+        self.assertEqual(0o600, file.stat().st_mode & 0o777)
+        with zipfile.ZipFile(file) as entries:
+            self.assertIsNone(entries.testzip())
+            return {name: entries.read(name) for name in entries.namelist()}
+
+    def test_a_bundle_for_whoever_is_to_help(self):
+        secrets = {"password": "violet-Canary-9173", "key": "sk-canary-0123456789-indigo",
+                   "chat": "umber-canary-words", "email": "teal.canary@example.org",
+                   "name": "ochre-canary", "admin": "sepia-canary"}
+        (self.folder / "password").write_text(secrets["password"])
+        self.run_parley("user", "add", "--username", secrets["name"], "--password-file",
+                        str(self.folder / "password"))
+        self.server.start()
+        caller = self.server.client()
+        told = self.check(caller.post("/api/auth/login", {
+            "username": secrets["name"], "password": secrets["password"]}), 200)
+        caller.token = secrets["token"] = told["accessToken"]
+        secrets["refresh token"] = told["refreshToken"]
+        self.check(caller.patch("/api/users/me", {"email": secrets["email"]}), 200)
+        self.check(caller.post("/api/models", {
+            "name": "m", "provider": "openai", "model": "m", "apiKey": secrets["key"],
+            "baseUrl": "https://api.example.org/v1"}), 201)
+        chat = self.check(caller.post("/api/sessions", {"title": secrets["chat"]}), 201)["id"]
+        self.check(caller.get(f"/api/sessions/{chat}?q={secrets['email']}"), 200, 422)
+        self.check(caller.get("/api/absent"), 404)
+        config = self.folder / "parley.toml"
+        config.write_text(f'init_admin_username = "{secrets["admin"]}"\n'
+                          f'init_admin_email = "{secrets["email"]}"\n'
+                          f'init_admin_password = "{secrets["password"]}"\n')
+        config.chmod(0o600)
+        place = ("--listen", f"127.0.0.1:{self.server.port}", "--config", str(config))
+        found = self.bundle(self.folder / "one.zip", *place)
+        for name, content in found.items():
+            for kind, secret in secrets.items():
+                self.assertNotIn(secret.encode(), content, f"{kind} in {name}")
+        self.assertIn(b"parley_http_requests_total", found["server/metrics.txt"])
+        self.assertEqual("ok", json.loads(found["server/health.json"])["status"])
+        self.assertTrue(json.loads(found["doctor.json"])["checks"])
+        self.assertIn("version", json.loads(found["about.json"]))
+        database = json.loads(found["database.json"])
+        self.assertEqual((2, 1), (database["rows"]["users"], database["rows"]["sessions"]))
+        self.assertIn("kernel", json.loads(found["system/machine.json"]))
+        self.assertIn(b"MemTotal", found["system/memory.txt"])
+        self.assertIn(b"\nbcrypt_cost = 4  # ", found["settings.txt"])
+        logs = b"".join(text for name, text in found.items() if name.startswith("logs/"))
+        self.assertIn(b"node.started", logs)
+        self.assertNotIn(b"setup.done", logs)
+
+        # Not over a file that is there; and without a server that answers.
+        again = self.run_parley("doctor", "--bundle", str(self.folder / "one.zip"))
+        self.assertEqual(1, again.returncode)
+        self.assertIn(b"is there already", again.stderr)
+        self.server.stop()
+        found = self.bundle(self.folder / "two.zip", *place)
+        self.assertIn(b"metrics: ", found["server/metrics.txt"])
 
     def test_the_audit_log(self):
         with contextlib.closing(sqlite3.connect(self.data / "parley.db")) as connection:
