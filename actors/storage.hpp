@@ -34,6 +34,7 @@ using reader_actor = caf::typed_actor<
     ask<read_contents, content_list>,          // what a model is shown of some
     ask<read_session, session>,                // one
     ask<page_sessions, page_of<session>>,      // a list
+    ask<find_old_sessions, old_sessions>,      // for UPKEEP
     ask<page_messages, page_of<message>>,      // a tree or a path
     ask<read_message, message>,                // one
     ask<find_key, known_key>,                  // was this Idempotency-Key used?

@@ -42,7 +42,7 @@ PARLEY_INSPECT(checkpoint_lost, id, after)
 struct flush {};
 PARLEY_INSPECT(flush)
 
-/// STORAGE to itself: the next small batch of an erased user's data.
+/// STORAGE to itself: the next small batch of what was erased or is too old.
 struct sweep {};
 PARLEY_INSPECT(sweep)
 
@@ -220,6 +220,36 @@ struct page_sessions {
   session_filter filter{};
 };
 PARLEY_INSPECT(page_sessions, owner_id, page, filter)
+
+/// Where a walk through old chats is: what comes after the chat of this owner, moment and id.
+struct old_chat_place {
+  user_id owner_id;
+  instant updated_at;
+  session_id id;
+};
+PARLEY_INSPECT(old_chat_place, owner_id, updated_at, id)
+
+/// Chats that were not touched since `before` and are not pinned, whoever has them.
+struct find_old_sessions {
+  instant before;
+  old_chat_place after;
+  int32_t rows_max = 100;
+};
+PARLEY_INSPECT(find_old_sessions, before, after, rows_max)
+
+/// A chat as it was when it was looked at.
+struct seen_session {
+  session_id id;
+  int64_t version = 0;
+};
+PARLEY_INSPECT(seen_session, id, version)
+
+/// All of one owner; none when there are no more.
+struct old_sessions {
+  std::vector<seen_session> items;
+  old_chat_place last;
+};
+PARLEY_INSPECT(old_sessions, items, last)
 
 /// Messages of a session: with `leaf` the path from it to the root, otherwise the whole tree; with
 /// `after` only what was made after that message. By order of making.

@@ -18,6 +18,7 @@
 #include "actors/hasher.hpp"
 #include "actors/jobs.hpp"
 #include "actors/logs.hpp"
+#include "actors/upkeep.hpp"
 
 namespace parley {
 
@@ -406,6 +407,13 @@ void add(caf::actor_system_config& config, const char* name) {
   X(meet_provider)              \
   X(read_alerts)                \
   X(test_receivers)             \
+  X(old_chat_place)             \
+  X(find_old_sessions)          \
+  X(seen_session)               \
+  X(old_sessions)               \
+  X(expire_sessions)            \
+  X(upkeep_check)               \
+  X(upkeep_step)                \
   X(create_message)             \
   X(finish_message)             \
   X(remember_key)

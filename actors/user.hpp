@@ -50,6 +50,7 @@ using user_actor = caf::typed_actor<
     ask<remove_session, done>,             // SESSION answers
     ask<fork_own_session, session>,        // SESSION answers
     ask<change_sessions, bulk_result>,     // SESSIONs do it, a few at a time
+    ask<expire_sessions, bulk_result>,     // from UPKEEP: remove what is old
     ask<list_folders, folder_list>,        //
     ask<get_folder, folder>,               //
     ask<add_folder, folder>,               //

@@ -251,6 +251,12 @@ struct change_sessions {
 };
 PARLEY_INSPECT(change_sessions, who, wanted)
 
+/// From UPKEEP: these chats are old and go, unless they were changed since they were looked at.
+struct expire_sessions {
+  std::vector<seen_session> items;
+};
+PARLEY_INSPECT(expire_sessions, items)
+
 struct list_folders {
   caller who;
 };

@@ -34,7 +34,14 @@ jobs_parts make_jobs_parts(caf::actor_system& system, const settings& values,
   made.limits.upload_bytes_max = static_cast<int64_t>(values.upload_bytes_max);
   made.limits.running_max = values.jobs_running_max;
   made.limits.waiting_max = values.jobs_waiting_max;
+  made.limits.report_age_max = values.jobs_kept_days;
   return made;
+}
+
+upkeep_actor start_upkeep(caf::actor_system& system, const settings& values, upkeep_parts known) {
+  known.hour = std::chrono::hours{values.upkeep_hour};
+  known.delay = values.upkeep_delay_s;
+  return spawn_upkeep(system, std::move(known));
 }
 
 std::filesystem::path backup_dir_of(const settings& values) {

@@ -1,7 +1,8 @@
-/// What JOBS is made of, from the settings.
+/// What JOBS, UPKEEP and the keeper of backups are made of, from the settings.
 #pragma once
 
 #include "actors/impl/jobs_actor.hpp"
+#include "actors/impl/upkeep_actor.hpp"
 #include "base/settings.hpp"
 #include "chat/token_count.hpp"
 #include "storage/backup_keeper.hpp"
@@ -21,6 +22,9 @@ struct job_means {
 
 jobs_parts make_jobs_parts(caf::actor_system& system, const settings& values,
                            const job_means& means, const database_handles& database);
+
+/// `known`: whom it asks; when it works is the settings'.
+upkeep_actor start_upkeep(caf::actor_system& system, const settings& values, upkeep_parts known);
 
 /// Where the server's backups are.
 std::filesystem::path backup_dir_of(const settings& values);

@@ -91,7 +91,8 @@ struct node::parts {
   directory_actor directory;
   jobs_actor jobs;
   logs_actor logs;
-  std::mutex directory_mutex;  ///< of `known_directory`, which a restarted ADMIN or JOBS is told
+  upkeep_actor upkeep;
+  std::mutex directory_mutex;  ///< of `known_directory`, which a restarted child is told
   directory_actor known_directory;
   uint16_t port = 0;
 
@@ -146,6 +147,7 @@ expected<void> node::parts::open() {
     return code == 0 ? std::string{} : sentence_of(make_error(static_cast<errc>(code)));
   };
   status.backups = [this] { return backups->list(); };
+  status.chat_days = [live = live] { return live->get()->chat_days; };
   status.refresh_metrics = [this] {
     refresh_process_metrics(system->registry().running());
     backups->refresh_metrics();
@@ -300,6 +302,10 @@ void node::parts::start_accounts() {
   guard.unlock();
   caf::anon_send(admin, meet_directory{directory});
   if (jobs) caf::anon_send(jobs, meet_directory{directory});
+  if (options.serves)
+    upkeep = supervise<upkeep_actor>(*system, {.name = "upkeep"}, [this] {
+      return start_upkeep(*system, values, {storage, reader, directory});
+    });
 }
 
 expected<void> node::parts::start_io() {
@@ -316,13 +322,9 @@ expected<void> node::parts::start_io() {
     io.push_back(std::move(made));
     TRY_DONE(start_edge(*io.back()));
   }
-  for (auto& each : io) {
-    meet_providers others;
-    for (auto& other : io)
-      if (other != each)
-        others.others.push_back(caf::actor_cast<channel_listener_actor>(other->provider));
-    caf::anon_send(each->provider, std::move(others));
-  }
+  std::vector<provider_actor> all;
+  for (auto& each : io) all.push_back(each->provider);
+  providers::introduce(all);
   alerts.meet(io.front()->provider);
   return {};
 }
@@ -436,6 +438,7 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   auto& p = *parts_;
   p.status.is_draining = true;
   if (p.backups) p.backups->stop();
+  if (p.upkeep) (void)end_and_wait(*p.system, {plain(std::exchange(p.upkeep, {}))});
   for (auto& each : p.io) caf::anon_send(each->edge, drain{});
   auto wait_until_idle = [&](std::chrono::milliseconds span, bool may_hurry) {
     auto until = std::chrono::steady_clock::now() + span;

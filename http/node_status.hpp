@@ -24,6 +24,8 @@ struct node_status {
   std::function<std::string()> storage_fault;
   /// Numbers that are read only when somebody looks (memory, descriptors). Any thread.
   std::function<void()> refresh_metrics;
+  /// Days after which a chat that nobody touches goes; 0: never. Any thread, never blocks.
+  std::function<int32_t()> chat_days;
   /// Of the page at /docs. Written before the first edge starts.
   page_script reading_script;
   /// Those in the server's directory, the latest first. Any thread, never blocks.

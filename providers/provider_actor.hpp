@@ -44,6 +44,9 @@ expected<provider_services> make_provider_services(const settings& values,
 
 provider_actor spawn_provider(io_loop& loop, provider_services services);
 
+/// Each hears of the others' channels from now on.
+void introduce(const std::vector<provider_actor>& all);
+
 /// Whether a model of this provider and base URL may be stored, and the origin its key is then
 /// bound to; invalid_input names the fields that are wrong.
 expected<std::string> check_model(const provider_services& services, const model_config& model);

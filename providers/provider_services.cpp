@@ -81,4 +81,13 @@ expected<std::string> check_model(const provider_services& services, const model
   return make_error(errc::invalid_input, std::move(sentence), std::move(detail));
 }
 
+void introduce(const std::vector<provider_actor>& all) {
+  for (const auto& one : all) {
+    meet_providers others;
+    for (const auto& other : all)
+      if (other != one) others.others.push_back(caf::actor_cast<channel_listener_actor>(other));
+    caf::anon_send(one, std::move(others));
+  }
+}
+
 }  // namespace parley::providers

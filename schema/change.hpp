@@ -93,6 +93,7 @@ struct update_session {
 };
 PARLEY_INSPECT(update_session, header)
 
+/// Nobody's at once; its messages go in small batches, also after a restart.
 struct erase_session {
   session_id id;
 };

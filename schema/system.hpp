@@ -27,26 +27,30 @@ struct system_settings {
   std::optional<int64_t> sessions_per_user_max;
   std::optional<int32_t> streams_per_user_max;
   std::optional<int32_t> models_per_user_max;
+  // None of these goes for its age where it is 0.
   int32_t audit_days = 365;  ///< older entries of the audit log go
+  int32_t chat_days = 0;     ///< chats go that nobody has touched for so long, but pinned ones
+  int32_t usage_days = 0;    ///< of older usage the sums are kept alone
 };
-PARLEY_RECORD(system_settings, FIELD(version, "version", .uses = out),
-              FIELD(registration, "registration", .uses = in_patch | out),
-              FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
-              FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000),
-              FIELD(summary_model_id, "summaryModelId", .uses = in_patch | out | nullable),
-              FIELD(title_model_id, "titleModelId", .uses = in_patch | out | nullable),
-              FIELD(maintenance, "maintenance", .uses = in_patch | out | nullable, .length_min = 1,
-                    .length_max = 2000),
-              FIELD(time_zone, "timeZone", .uses = in_patch | out, .length_min = 1,
-                    .length_max = 64),
-              FIELD(currency, "currency", .uses = in_patch | out, .length_min = 3, .length_max = 3),
-              FIELD(sessions_per_user_max, "sessionsPerUserMax", .uses = in_patch | out | nullable,
-                    .min = 1, .max = 10'000'000),
-              FIELD(streams_per_user_max, "streamsPerUserMax", .uses = in_patch | out | nullable,
-                    .min = 1, .max = 10'000),
-              FIELD(models_per_user_max, "modelsPerUserMax", .uses = in_patch | out | nullable,
-                    .min = 0, .max = 10'000),
-              FIELD(audit_days, "auditRetentionDays", .uses = in_patch | out, .min = 1,
-                    .max = 3650))
+PARLEY_RECORD(
+    system_settings, FIELD(version, "version", .uses = out),
+    FIELD(registration, "registration", .uses = in_patch | out),
+    FIELD(default_model_id, "defaultModelId", .uses = in_patch | out | nullable),
+    FIELD(banner, "banner", .uses = in_patch | out | nullable, .length_max = 2000),
+    FIELD(summary_model_id, "summaryModelId", .uses = in_patch | out | nullable),
+    FIELD(title_model_id, "titleModelId", .uses = in_patch | out | nullable),
+    FIELD(maintenance, "maintenance", .uses = in_patch | out | nullable, .length_min = 1,
+          .length_max = 2000),
+    FIELD(time_zone, "timeZone", .uses = in_patch | out, .length_min = 1, .length_max = 64),
+    FIELD(currency, "currency", .uses = in_patch | out, .length_min = 3, .length_max = 3),
+    FIELD(sessions_per_user_max, "sessionsPerUserMax", .uses = in_patch | out | nullable, .min = 1,
+          .max = 10'000'000),
+    FIELD(streams_per_user_max, "streamsPerUserMax", .uses = in_patch | out | nullable, .min = 1,
+          .max = 10'000),
+    FIELD(models_per_user_max, "modelsPerUserMax", .uses = in_patch | out | nullable, .min = 0,
+          .max = 10'000),
+    FIELD(audit_days, "auditRetentionDays", .uses = in_patch | out, .min = 0, .max = 3650),
+    FIELD(chat_days, "chatRetentionDays", .uses = in_patch | out, .min = 0, .max = 3650),
+    FIELD(usage_days, "usageRetentionDays", .uses = in_patch | out, .min = 0, .max = 3650))
 
 }  // namespace parley

@@ -105,6 +105,7 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<read_contents, content_list>(self),
           forward<read_session, session>(self),
           forward<page_sessions, page_of<session>>(self),
+          forward<find_old_sessions, old_sessions>(self),
           forward<page_messages, page_of<message>>(self),
           forward<read_message, message>(self),
           forward<find_key, known_key>(self),

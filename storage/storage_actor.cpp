@@ -12,10 +12,11 @@ bool is_storage_fault(const error& cause) {
   return code == errc::storage_full || code == errc::storage_failed || code == errc::corrupt_data;
 }
 
-// An account that goes, or a job that ends, may leave much.
+// An account or chat that goes, or a job that ends, may leave much.
 bool leaves_rows(const commit& unit) {
   return std::any_of(unit.changes.begin(), unit.changes.end(), [](const change& one) {
     if (caf::holds_alternative<erase_user>(one)) return true;
+    if (caf::holds_alternative<erase_session>(one)) return true;
     const auto* moved = caf::get_if<change_transfer>(&one);
     return moved != nullptr && moved->put_job && is_over(moved->put_job->entry.status);
   });
@@ -37,6 +38,8 @@ void storage_state::start(storage_parts parts) {
   commits_ = &registry.counter("parley_storage_commits_total", "Commits stored.");
   failures_ = &registry.counter("parley_storage_failures_total", "Commits not stored.");
   transactions_ = &registry.counter("parley_storage_transactions_total", "Transactions written.");
+  swept_ = &registry.counter("parley_storage_swept_rows_total",
+                             "Rows removed that nobody could see any more, or that were too old.");
   waiting_ = &registry.gauge("parley_storage_waiting", "Commits waiting for a transaction.");
   write_time_ = &registry.histogram("parley_storage_write_seconds", "Time of one transaction.",
                                     metric_histogram::seconds);
@@ -222,19 +225,29 @@ expected<sweep_result> storage_state::sweep_once() {
       swept.has_more = purged.has_more;
     }
     if (swept.rows > 0) TRY_DONE(writing.commit());
+    swept_->add(static_cast<uint64_t>(swept.rows));
   }
   if (!swept.has_more) {
-    // Free pages are used again; only when they are many the file shrinks, a piece at a time.
-    TRY(auto free_pages, db_->prepare("PRAGMA freelist_count").number());
-    TRY(auto pages, db_->prepare("PRAGMA page_count").number());
-    if (free_pages.value_or(0) > 1000 && *free_pages > pages.value_or(0) / 4)
-      TRY_DONE(db_->execute("PRAGMA incremental_vacuum(1000)"));
+    TRY(swept.has_more, shrink_some());
   }
   checkpoint_if_long();
   if (!swept.has_more) {
     TRY(swept.has_more, seal_some_anew());
   }
   return swept;
+}
+
+// Free pages are used again; only when they are many the file shrinks, a piece at a time. Whether
+// there is more to do.
+expected<bool> storage_state::shrink_some() {
+  TRY(auto before, db_->prepare("PRAGMA freelist_count").number());
+  TRY(auto pages, db_->prepare("PRAGMA page_count").number());
+  auto is_much = [](int64_t free, int64_t all) { return free > 1000 && free > all / 4; };
+  if (!is_much(before.value_or(0), pages.value_or(0))) return false;
+  TRY_DONE(db_->execute("PRAGMA incremental_vacuum(500)"));
+  TRY(auto after, db_->prepare("PRAGMA freelist_count").number());
+  auto freed = before.value_or(0) - after.value_or(0);
+  return freed > 0 && is_much(after.value_or(0), pages.value_or(0) - freed);
 }
 
 // Whether there is more to seal.

@@ -79,6 +79,7 @@ class storage_state {
   void checkpoint_if_long();
   expected<void> probe();
   expected<sweep_result> sweep_once();
+  expected<bool> shrink_some();
   expected<bool> seal_some_anew();
 
   storage_actor::pointer self_;
@@ -97,6 +98,7 @@ class storage_state {
   metric_counter* commits_ = nullptr;
   metric_counter* transactions_ = nullptr;
   metric_counter* failures_ = nullptr;
+  metric_counter* swept_ = nullptr;
   metric_gauge* waiting_ = nullptr;
   metric_histogram* write_time_ = nullptr;
 };

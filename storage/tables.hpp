@@ -73,10 +73,19 @@ struct sweep_result {
   int64_t rows = 0;
   bool has_more = false;
 };
-/// Removes at most `rows_max` rows nobody can see any more: what erased users and imports that have
-/// ended left, expired keys, logins, spent tokens, uploads and jobs. In a transaction of the
-/// caller.
+/// Removes at most `rows_max` rows nobody can see any more: what erased users, erased chats and
+/// imports that have ended left, expired keys, logins, spent tokens, uploads and jobs; and old
+/// usage and entries of the audit log. In a transaction of the caller.
 expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max = 200);
+
+/// A system setting that says after how many days something goes; 0: never. What was never set is
+/// what a record of settings begins with.
+expected<int64_t> retention_days(connection& db, std::string_view name, int64_t unset);
+
+/// Adds up to `rows_max` rows of usage that are older than the system setting usageRetentionDays to
+/// one row for each owner, model, key and currency, whose slot is 0: budgets count it on. In a
+/// transaction of the caller.
+expected<int64_t> fold_usage(connection& db, instant now, int64_t rows_max);
 
 /// Removes at most `rows_max` of the oldest entries of the audit log that are older than the system
 /// setting auditRetentionDays, and moves the chain's anchor. In a transaction of the caller.
@@ -118,6 +127,7 @@ expected<message_list> read(const read_context& in, const read_messages& questio
 expected<content_list> read(const read_context& in, const read_contents& question);
 expected<session> read(const read_context& in, const read_session& question);
 expected<page_of<session>> read(const read_context& in, const page_sessions& question);
+expected<old_sessions> read(const read_context& in, const find_old_sessions& question);
 expected<page_of<message>> read(const read_context& in, const page_messages& question);
 expected<message> read(const read_context& in, const read_message& question);
 expected<known_key> read(const read_context& in, const find_key& question);

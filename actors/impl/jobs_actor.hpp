@@ -33,7 +33,7 @@ struct jobs_limits {
   int64_t file_piece_bytes = 256 << 10;
   std::chrono::hours upload_age_max{24};  ///< since its last piece
   std::chrono::hours file_age_max{24};
-  std::chrono::hours report_age_max{30 * 24};
+  std::chrono::hours report_age_max{30 * 24};  ///< settings: jobs_kept_days
   std::chrono::milliseconds check_every{3'600'000};
   std::chrono::milliseconds retry_after{5'000};
 };

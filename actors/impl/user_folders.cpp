@@ -161,6 +161,7 @@ struct user_state::bulk_job {
   uint64_t key = 0;
   bulk_body wanted;
   change_session change;
+  std::vector<int64_t> versions;  ///< of each of `wanted.ids`; none: as they are now
   size_t next = 0;
   size_t running = 0;
   bulk_result result;
@@ -185,9 +186,24 @@ caf::result<bulk_result> user_state::on(const change_sessions& asked) {
   return held.second;
 }
 
+caf::result<bulk_result> user_state::on(const expire_sessions& asked) {
+  TRY_DONE(check_present());
+  auto job = std::make_shared<bulk_job>();
+  job->wanted.action = session_action::erase;
+  for (const auto& [id, version] : asked.items) {
+    job->wanted.ids.push_back(id);
+    job->versions.push_back(version);
+  }
+  auto held = answers.hold<bulk_result>(self);
+  job->key = held.first;
+  go_on(job);
+  return held.second;
+}
+
 void user_state::go_on(const std::shared_ptr<bulk_job>& job) {
   const auto& ids = job->wanted.ids;
   while (job->running < bulk_width && job->next < ids.size()) {
+    auto version = job->versions.empty() ? 0 : job->versions[job->next];
     auto one = ids[job->next++];
     ++job->running;
     auto note = [job, one](const error& fault) {
@@ -207,7 +223,7 @@ void user_state::go_on(const std::shared_ptr<bulk_job>& job) {
       go_on(job);
     };
     if (job->wanted.action == session_action::erase) {
-      remove(one, drop_session{}, then);
+      remove(one, drop_session{version}, then);
       continue;
     }
     ++(*entry)->sent;

@@ -101,6 +101,7 @@ struct user_state {
   caf::result<folder> on(const change_folder& message);
   caf::result<done> on(const drop_folder& message);
   caf::result<bulk_result> on(const change_sessions& asked);
+  caf::result<bulk_result> on(const expire_sessions& asked);
 
   // user_sessions.cpp
   caf::result<page_of<message>> on(const list_messages& asked);

@@ -114,6 +114,7 @@ expected<void> about(edge& at, exchange& x, const parsed_request&) {
   json.member("messageBytes", values.message_bytes_max);
   json.member("bodyBytes", values.chat_body_bytes_max);
   json.member("streamsPerUser", values.streams_per_user_max);
+  json.member("chatRetentionDays", at.status().chat_days ? at.status().chat_days() : 0);
   json.member("pageItems", 100).end_object().end_object();
   at.answer_now(x, json_answer(200, std::move(body)));
   return {};

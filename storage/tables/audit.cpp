@@ -71,10 +71,9 @@ expected<void> apply(connection& db, const append_audit& change) {
 }
 
 expected<int64_t> cut_audit(connection& db, instant now, int64_t rows_max) {
-  // What was never set is what a record of settings begins with.
-  auto days = db.prepare("SELECT settings->>'auditRetentionDays' FROM system_settings");
-  TRY(auto set, days.number());
-  auto kept = std::chrono::hours{24} * (set && *set > 0 ? *set : system_settings{}.audit_days);
+  TRY(auto days, retention_days(db, "auditRetentionDays", system_settings{}.audit_days));
+  if (days == 0) return int64_t{0};
+  auto kept = std::chrono::hours{24} * days;
   auto old = db.prepare("SELECT seq, hash, at FROM audit_log ORDER BY seq LIMIT ?");
   old.bind(rows_max);
   chain_end cut;

@@ -81,6 +81,13 @@ expected<void> sweep_imports(connection& db, sweep_result& done, int64_t rows_ma
 
 }  // namespace
 
+expected<int64_t> retention_days(connection& db, std::string_view name, int64_t unset) {
+  auto q = db.prepare("SELECT settings->>? FROM system_settings");
+  q.bind(name);
+  TRY(auto set, q.number());
+  return set.value_or(unset);
+}
+
 expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max) {
   struct expiry {
     std::string_view sql;
@@ -111,9 +118,10 @@ expected<sweep_result> sweep_rows(connection& db, instant now, int64_t rows_max)
     q.bind(before);
     TRY_DONE(erase_some(std::move(q), done, rows_max));
   }
-  if (done.rows < rows_max) {
-    TRY(auto cut, cut_audit(db, now, rows_max - done.rows));
-    done.rows += cut;
+  for (auto* reduce : {cut_audit, fold_usage}) {
+    if (done.rows >= rows_max) break;
+    TRY(auto rows, reduce(db, now, rows_max - done.rows));
+    done.rows += rows;
   }
   done.has_more = done.rows >= rows_max;
   return done;

@@ -114,4 +114,25 @@ expected<page_of<session>> read(const read_context& in, const page_sessions& que
   return page;
 }
 
+expected<old_sessions> read(const read_context& in, const find_old_sessions& question) {
+  // Owner by owner, so that each of them is one look into the index. One that is being imported is
+  // its job's.
+  auto q = in.db.prepare(
+      "SELECT s.owner_id, s.updated_at, s.id, s.version FROM users u CROSS JOIN sessions s"
+      " ON s.owner_id=u.id AND s.updated_at<?1"
+      " WHERE u.id>=?2 AND (u.id>?2 OR (s.updated_at,s.id)>(?3,?4)) AND u.status<>'erased'"
+      " AND s.pinned=0 AND s.id NOT IN (SELECT i.session_id FROM unfinished_imports i)"
+      " ORDER BY u.id, s.updated_at, s.id LIMIT ?5");
+  const auto& after = question.after;
+  q.bind(question.before, after.owner_id, after.updated_at, after.id, question.rows_max);
+  old_sessions found;
+  for (;;) {
+    TRY(bool has_row, q.step());
+    auto owner = has_row ? q.id<user_id>(0) : user_id{};
+    if (!has_row || (!found.items.empty() && owner != found.last.owner_id)) return found;
+    found.last = {owner, {q.integer(1)}, q.id<session_id>(2)};
+    found.items.push_back({found.last.id, q.integer(3)});
+  }
+}
+
 }  // namespace parley::storage

@@ -16,6 +16,13 @@ constexpr std::string_view sums =
     "SUM(u.requests),SUM(u.prompt_tokens),SUM(u.completion_tokens),SUM(u.reasoning_tokens),"
     "SUM(u.cached_tokens),SUM(u.cost)";
 
+constexpr auto add_to_known =
+    " ON CONFLICT DO UPDATE SET model_name=excluded.model_name,label=excluded.label,"
+    "requests=requests+excluded.requests,prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
+    "completion_tokens=completion_tokens+excluded.completion_tokens,"
+    "reasoning_tokens=reasoning_tokens+excluded.reasoning_tokens,"
+    "cached_tokens=cached_tokens+excluded.cached_tokens,cost=cost+excluded.cost";
+
 struct group_sql {
   std::string_view columns;  ///< two
   std::string_view by;
@@ -92,16 +99,35 @@ expected<std::vector<usage_sum>> sums_by_day(query& rows, const std::string& zon
 }  // namespace
 
 expected<void> apply(connection& db, const add_usage& change) {
-  static const auto sql =
-      insert_sql<usage_entry>("usage_slots") +
-      " ON CONFLICT DO UPDATE SET model_name=excluded.model_name,label=excluded.label,"
-      "requests=requests+excluded.requests,prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
-      "completion_tokens=completion_tokens+excluded.completion_tokens,"
-      "reasoning_tokens=reasoning_tokens+excluded.reasoning_tokens,"
-      "cached_tokens=cached_tokens+excluded.cached_tokens,cost=cost+excluded.cost";
+  static const auto sql = insert_sql<usage_entry>("usage_slots") + add_to_known;
   auto q = db.prepare(sql);
   bind_record(q, change.used);
   return q.run();
+}
+
+expected<int64_t> fold_usage(connection& db, instant now, int64_t rows_max) {
+  TRY(auto days, retention_days(db, "usageRetentionDays", system_settings{}.usage_days));
+  if (days == 0) return int64_t{0};
+  auto before = now - std::chrono::hours{24} * days;
+  // The same rows for both: the index of slots has the rest of the key behind them.
+  constexpr auto oldest =
+      " FROM usage_slots WHERE slot>0 AND slot<? ORDER BY slot,owner_id,model_id,key_id,currency"
+      " LIMIT ?";
+  constexpr auto values =
+      "model_id,key_id,currency,model_name,label,requests,prompt_tokens,completion_tokens,"
+      "reasoning_tokens,cached_tokens,cost";
+  auto add = db.prepare(std::string{"INSERT INTO usage_slots(owner_id,slot,"} + values +
+                        ") SELECT owner_id,0," + values + " FROM (SELECT *" + oldest +
+                        ") WHERE true" + add_to_known);
+  auto erase = db.prepare(
+      std::string{"DELETE FROM usage_slots WHERE (owner_id,slot,model_id,key_id,currency) IN"
+                  " (SELECT owner_id,slot,model_id,key_id,currency"} +
+      oldest + ")");
+  for (auto* each : {&add, &erase}) {
+    each->bind(before, rows_max);
+    TRY_DONE(each->run());
+  }
+  return db.changes();
 }
 
 expected<window_sums> read(const read_context& in, const sum_windows& question) {

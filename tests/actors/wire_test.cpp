@@ -8,6 +8,7 @@
 #include "actors/hasher.hpp"
 #include "actors/jobs.hpp"
 #include "actors/logs.hpp"
+#include "actors/upkeep.hpp"
 #include "tests/support/actor_world.hpp"
 #include "tests/support/filled.hpp"
 #include "tests/support/table_rows.hpp"
@@ -70,7 +71,7 @@ size_t check_table() {
 }  // namespace
 
 TEST_CASE("all messages of USER cross the wire") {
-  CHECK(check_table<user_actor>() == 74);
+  CHECK(check_table<user_actor>() == 75);
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
@@ -79,7 +80,7 @@ TEST_CASE("all messages of SESSION cross the wire") {
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
   CHECK(check_table<storage_actor>() == 4);
-  CHECK(check_table<reader_actor>() == 25);
+  CHECK(check_table<reader_actor>() == 26);
 }
 
 TEST_CASE("all messages of CALL cross the wire") {
@@ -123,6 +124,10 @@ TEST_CASE("each kind of change is among the filled ones") {
   std::vector<size_t> all(caf::detail::tl_size<change::types>::value);
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   CHECK(kinds == all);
+}
+
+TEST_CASE("all messages of UPKEEP cross the wire") {
+  CHECK(check_table<upkeep_actor>() == 2);
 }
 
 TEST_CASE("a secret does not cross the wire") {

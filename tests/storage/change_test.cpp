@@ -165,6 +165,7 @@ TEST_CASE("a session has one summary, which goes with it") {
   CHECK(is_fault(db.store(erase_summary{chat.id}), errc::not_found));
   db.put(put_summary{summary});
   db.put(erase_session{chat.id});
+  stored::must(sweep_rows(db.writer(), db.now));
   CHECK(db.count("session_summaries") == 0);
   CHECK(db.store(put_summary{summary}));
 }

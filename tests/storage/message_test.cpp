@@ -97,8 +97,10 @@ TEST_CASE("messages: whole records come back, parents are of the same session") 
   CHECK(state.messages[1].measure == reply.measure);
   CHECK_FALSE(state.messages[1].is_pinned);
   db.put(erase_session{chat.id});
-  CHECK(db.count("messages") == 0);
   CHECK(is_fault(db.store(erase_session{chat.id}), errc::not_found));
+  CHECK(code_of(db.ask(read_message{ada.id, {}, reply.id}).error()) == errc::not_found);
+  stored::must(sweep_rows(db.writer(), db.now));
+  CHECK(db.count("messages") == 0);
   CHECK(is_fault(db.store(finish_message{reply}), errc::not_found));
 }
 

@@ -244,6 +244,8 @@ class changing_rows {
 
   void erase_all() {
     while (!sessions_.empty()) erase_session_of(sessions_.begin()->first);
+    while (stored::must(sweep_rows(db.writer(), db.now)).has_more) {
+    }
   }
 
   stored db;

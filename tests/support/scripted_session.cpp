@@ -49,8 +49,10 @@ struct state_of_script {
     header.id = asked.made;
     return header;
   }
-  caf::result<done> on(const drop_session&) {
+  caf::result<done> on(const drop_session& drop) {
     ++record().got;
+    record().drops.push_back(drop);
+    if (script->fail_drop) return script->fail_drop;
     return done{};
   }
   caf::result<turn_preview> on(const preview_turn& asked) {

@@ -17,6 +17,7 @@ struct session_record {
   std::vector<start_turn> turns;
   std::vector<follow_reply> follows;
   std::vector<stop_reply> stops;
+  std::vector<drop_session> drops;
   size_t rests = 0;
   std::vector<spend_ruled> rulings;
   std::vector<login_id> ended_logins;  ///< none: all
@@ -27,6 +28,7 @@ struct scripted_sessions {
   size_t starts = 0;
   error fail_turn;           ///< while set, start_turn fails with it
   bool holds_turns = false;  ///< while set, start_turn is not answered
+  error fail_drop;           ///< while set, drop_session fails with it
 
   session_actor start(caf::actor_system& system, session_parent_actor parent, user_id owner,
                       session_id id, std::optional<session> fresh);

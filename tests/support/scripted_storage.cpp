@@ -246,6 +246,21 @@ struct reader_state {
       if (header.owner_id == asked.owner_id) page.items.push_back(header);
     return page;
   }
+  // As they come: owners have no order here.
+  caf::result<old_sessions> on(const find_old_sessions& asked) {
+    if (script->fail_read) return script->fail_read;
+    old_sessions found;
+    for (const auto& [id, header] : tables().sessions) {
+      if (header.pinned || header.updated_at >= asked.before) continue;
+      if (std::tuple{header.owner_id, id} <= std::tuple{asked.after.owner_id, asked.after.id})
+        continue;
+      if (!found.items.empty() && header.owner_id != found.last.owner_id) continue;
+      if (std::ssize(found.items) == asked.rows_max) break;
+      found.items.push_back({id, header.version});
+      found.last = {header.owner_id, header.updated_at, id};
+    }
+    return found;
+  }
   caf::result<page_of<message>> on(const page_messages& asked) {
     page_of<message> page;
     for (const auto& [id, entry] : tables().messages)

@@ -124,6 +124,7 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
       [](const page_sessions&) -> caf::result<page_of<session>> {
         return make_error(errc::internal);
       },
+      [](const find_old_sessions&) { return old_sessions{}; },
       [](const page_messages&) -> caf::result<page_of<message>> {
         return make_error(errc::internal);
       },
