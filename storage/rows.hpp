@@ -70,6 +70,16 @@ std::string columns_of(std::string_view table, std::initializer_list<shown_inste
   return list;
 }
 
+/// " FROM t a WHERE …": the rows of table `t` whose `column` is ?1. An index only says where they
+/// are, then each is asked itself: what an index has SQLite reads from it alone, so that one with a
+/// damaged entry would show somebody else's row.
+inline std::string rows_with(std::string_view table, std::string_view alias,
+                             std::string_view column) {
+  auto [t, a, c] = std::tuple{std::string{table}, std::string{alias}, std::string{column}};
+  return " FROM " + t + " " + a + " WHERE " + a + ".rowid IN (SELECT rowid FROM " + t + " WHERE " +
+         c + "=?1) AND +" + a + "." + c + "=?1";
+}
+
 /// "INSERT INTO t(id,…) VALUES(?1,…)", to be bound by bind_record.
 template <record Record>
 std::string insert_sql(std::string_view table) {

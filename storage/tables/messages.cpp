@@ -297,12 +297,14 @@ expected<page_of<message>> read(const read_context& in, const page_messages& que
   auto newer = " AND seq>" + std::to_string(after);
   auto sql = "SELECT m.seq," + message_columns() + " FROM messages m WHERE ";
   auto order = " ORDER BY seq" + std::string{plan.direction()};
+  auto page_of_them = newer + plan.after("seq", "?4") + order + " LIMIT ?2";
+  // Only numbers are sorted, never the messages; as rows_with each is then asked itself.
   if (question.leaf)
-    // Only numbers are sorted, never the messages.
-    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + newer +
-          plan.after("seq", "?4") + order + " LIMIT ?2)" + order;
+    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + page_of_them + ")";
   else
-    sql += "m.session_id=?1 AND ?3 IS NULL" + newer + plan.after("seq", "?4") + order + " LIMIT ?2";
+    sql += "m.seq IN (SELECT seq FROM messages WHERE session_id=?1 AND ?3 IS NULL" + page_of_them +
+           ")";
+  sql += " AND +m.session_id=?1" + order;
   auto q = in.db.prepare(sql);
   q.bind(question.session, plan.limit() + 1);
   detail::bind_value(q, question.leaf);

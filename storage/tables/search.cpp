@@ -239,12 +239,13 @@ class search_run {
 
   expected<std::optional<search_hit>> read_hit(const found_row& row, size_t& bytes) {
     auto q = in_.db.prepare(
-        "SELECT s.id, s.title, s.archived, r.created_at, m.id, m.role, m.parts"
+        "SELECT s.id, s.title, s.archived, r.created_at, m.id, m.role, m.parts, r.message_seq"
         " FROM search_rows r JOIN sessions s ON s.id=r.session_id AND s.owner_id=?2"
-        " LEFT JOIN messages m ON m.seq=r.message_seq WHERE r.number=?1");
+        " LEFT JOIN messages m ON m.seq=r.message_seq AND +m.session_id=s.id WHERE r.number=?1");
     q.bind(row.number, question_.owner_id);
     TRY(bool has_row, q.step());
-    if (!has_row) return std::optional<search_hit>{};
+    // A row that names another session's message is damaged.
+    if (!has_row || (q.is_null(4) && !q.is_null(7))) return std::optional<search_hit>{};
     bytes += row_bytes(q);
     search_hit hit;
     hit.session_id = q.id<session_id>(0);
@@ -258,8 +259,9 @@ class search_run {
     } else {
       hit.message_id = q.id<message_id>(4);
       if (!detail::read_value(q, 5, hit.role)) return make_error(errc::corrupt_data);
-      TRY(auto parsed, in_.db.json().parse(q.text(6)));
-      TRY(auto parts, parts_in(parsed));
+      auto parsed = in_.db.json().parse(q.text(6));
+      if (!parsed) return make_error(errc::corrupt_data);
+      TRY(auto parts, parts_in(*parsed));
       text = content_of(parts);
     }
     hit.excerpt = search_excerpt(text, query_);

@@ -91,9 +91,11 @@ expected<page_of<session>> read(const read_context& in, const page_sessions& que
   TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
   const auto matches = std::string{visible_sessions} + " WHERE " + conditions.sql();
   auto direction = std::string{plan.direction()};
-  auto sql = "SELECT " + session_columns() + matches +
-             plan.after("(" + std::string{order.sql} + ",s.id)", "(?,?)") + " ORDER BY " +
-             std::string{order.sql} + direction + ", s.id" + direction + " LIMIT ?";
+  auto ordered = " ORDER BY " + std::string{order.sql} + direction + ", s.id" + direction;
+  // As rows_with: the index finds a page of them, each is then asked itself.
+  auto sql = "SELECT " + session_columns() + " FROM sessions s WHERE s.rowid IN (SELECT s.rowid" +
+             matches + plan.after("(" + std::string{order.sql} + ",s.id)", "(?,?)") + ordered +
+             " LIMIT ?) AND +s.owner_id=?1" + ordered;
   auto q = in.db.prepare(sql);
   conditions.bind(q);
   if (!plan.key().empty()) {

@@ -25,11 +25,12 @@ expected<session> read_visible(connection& db, const user_id& owner, const sessi
 
 // SQLite parses the measure once a row, whatever number of members is read.
 expected<std::vector<message_header>> read_headers(connection& db, const session_id& id) {
-  auto q = db.prepare(
+  static const auto sql =
       "SELECT id, parent_id, role, status, pinned, measure->>'cl100k', measure->>'o200k',"
       " measure->>'guessed', measure->>'wide', measure->>'symbols', measure->>'images',"
-      " measure->>'tiles', measure->>'patches', measure->>'areas', measure->>'crops'"
-      " FROM messages WHERE session_id=? ORDER BY seq");
+      " measure->>'tiles', measure->>'patches', measure->>'areas', measure->>'crops'" +
+      rows_with("messages", "m", "session_id") + " ORDER BY seq";
+  auto q = db.prepare(sql);
   q.bind(id);
   std::vector<message_header> headers;
   for (;;) {
@@ -143,7 +144,7 @@ expected<session_loaded> read(const read_context& in, const load_session& questi
   TRY(loaded.header, read_visible(in.db, question.owner_id, question.id));
   TRY(loaded.messages, read_headers(in.db, question.id));
   static const auto summary_sql = "SELECT " + columns_of<session_summary>("s") +
-                                  " FROM session_summaries s WHERE s.session_id=?";
+                                  rows_with("session_summaries", "s", "session_id");
   auto summary = in.db.prepare(summary_sql);
   summary.bind(question.id);
   TRY(bool has_summary, summary.step());

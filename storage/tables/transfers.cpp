@@ -166,7 +166,8 @@ expected<page_of<job>> read(const read_context& in, const page_jobs& question) {
   TRY_DONE(plan.check(sizeof(job_id)));
   TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
   auto direction = std::string{plan.direction()};
-  auto matches = std::string{visible_jobs} + " WHERE j.owner_id=?";
+  auto matches = std::string{visible_jobs} +
+                 " WHERE j.rowid IN (SELECT rowid FROM jobs WHERE owner_id=?1) AND +j.owner_id=?1";
   auto q = in.db.prepare("SELECT " + job_columns() + matches + plan.after("j.id", "?") +
                          " ORDER BY j.id" + direction + " LIMIT ?");
   q.bind(question.owner_id);

@@ -131,11 +131,11 @@ expected<user_state_loaded> read(const read_context& in, const load_user& questi
   auto& db = in.db;
   TRY(auto reading, transaction::begin(db, transaction::kind::read));
   static const auto account_sql =
-      "SELECT " + columns_of<user>("u") + " FROM users u WHERE u.id=? AND u.status<>'erased'";
+      "SELECT " + columns_of<user>("u") + rows_with("users", "u", "id") + " AND u.status<>'erased'";
   static const auto logins_sql =
-      "SELECT " + columns_of<login>("l") + " FROM logins l WHERE l.owner_id=? ORDER BY l.id";
+      "SELECT " + columns_of<login>("l") + rows_with("logins", "l", "owner_id") + " ORDER BY l.id";
   static const auto models_sql = "SELECT " + columns_of<model_config>("m") +
-                                 " FROM model_configs m WHERE m.owner_id=? ORDER BY m.id";
+                                 rows_with("model_configs", "m", "owner_id") + " ORDER BY m.id";
   user_state_loaded loaded;
   auto account = db.prepare(account_sql);
   account.bind(question.id);
@@ -150,16 +150,18 @@ expected<user_state_loaded> read(const read_context& in, const load_user& questi
       "SELECT " +
       columns_of<folder>(
           "f", {{"model_id", "(SELECT m.id FROM model_configs m WHERE m.id=f.model_id)"}}) +
-      " FROM folders f WHERE f.owner_id=? ORDER BY f.id";
+      rows_with("folders", "f", "owner_id") + " ORDER BY f.id";
   auto folders = db.prepare(folders_sql);
   folders.bind(question.id);
   TRY(loaded.folders, read_all<folder>(folders));
-  static const auto keys_sql =
-      "SELECT " + columns_of<api_key>("k") + " FROM api_keys k WHERE k.owner_id=? ORDER BY k.id";
+  static const auto keys_sql = "SELECT " + columns_of<api_key>("k") +
+                               rows_with("api_keys", "k", "owner_id") + " ORDER BY k.id";
   auto keys = db.prepare(keys_sql);
   keys.bind(question.id);
   TRY(loaded.keys, read_all<api_key>(keys));
-  auto settings = db.prepare("SELECT settings FROM user_settings WHERE owner_id=?");
+  static const auto settings_sql =
+      "SELECT t.settings" + rows_with("user_settings", "t", "owner_id");
+  auto settings = db.prepare(settings_sql);
   settings.bind(question.id);
   TRY(bool has_settings, settings.step());
   if (has_settings) {

@@ -79,40 +79,6 @@ TEST_CASE("a damaged database is refused and left as it is") {
   CHECK(content_of_file(path) == before);
 }
 
-TEST_CASE("bytes flipped anywhere end in an error or in whole rows, never in a crash") {
-  stored db;
-  auto path = db.folder() / "data" / "parley.db";
-  for (int i = 0; i < 40; ++i) db.add_user("user" + std::to_string(i));
-  REQUIRE(db.writer().checkpoint(true));
-  db.close();
-  const auto intact = content_of_file(path);
-  uint64_t random = 42;
-  int opened_count = 0;
-  for (int round = 0; round < 150; ++round) {
-    random = random * 6364136223846793005U + 1442695040888963407U;
-    auto at = static_cast<std::streamoff>((random >> 20) % intact.size());
-    overwrite(path, at, std::string(1, static_cast<char>(random >> 56)));
-    auto opened = database::open({.directory = path.parent_path()});
-    if (opened) {
-      ++opened_count;
-      auto reader = stored::must((*opened)->open_reader());
-      auto page = read(read_context{*reader, start_of_test}, list_accounts{{}, ""});
-      if (page)
-        CHECK(page->items.size() <= 40);
-      else
-        CHECK(code_of(page.error()) == errc::corrupt_data);
-      opened = make_error(errc::unavailable);
-    } else {
-      CHECK_FALSE(sentence_of(opened.error()).empty());
-    }
-    for (auto side : {"-wal", "-shm"}) std::filesystem::remove(path.string() + side);
-    std::ofstream{path, std::ios::binary | std::ios::trunc} << intact;
-  }
-  // Most flips hit free space, some hit what matters.
-  CHECK(opened_count > 0);
-  CHECK(opened_count < 150);
-}
-
 TEST_CASE("a database of another program or a newer Parley is refused") {
   stored db;
   auto folder = db.folder() / "data";
