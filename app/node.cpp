@@ -354,13 +354,14 @@ expected<void> node::parts::start_edge(io_thread& thread) {
       *system, {.name = "edge"}, [this, each, where, first, told, loop = thread.loop.get()] {
         auto at = where;
         if (port != 0) at.port = port;
-        return http::spawn_edge(*system, *loop, each, at, [first, told](expected<uint16_t> got) {
+        auto made = http::spawn_edge(*system, *loop, each, at, [first, told](auto got) {
           if (!got) log_error("edge.not_listening", {{"error", got.error()}});
           std::call_once(*told, [&] { first->set_value(std::move(got)); });
         });
+        // A spawned actor begins with its first message, also one that is started anew.
+        caf::anon_send(made, buffer_drained{});
+        return made;
       });
-  // A spawned actor begins with its first message.
-  caf::anon_send(thread.edge, buffer_drained{});
   TRY(port, listening.get());
   return {};
 }

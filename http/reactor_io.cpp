@@ -1,6 +1,7 @@
 // Bytes in and out of a reactor's connections, and their deadlines.
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "http/connection.hpp"
 #include "http/reactor.hpp"
@@ -50,7 +51,12 @@ void reactor::read(connection& c) {
   auto count = ::recv(c.fd, read_buffer_.get(), read_bytes_max, MSG_DONTWAIT);
   if (count > 0) {
     counters_.bytes_in += static_cast<uint64_t>(count);
-    return take_input(c, {read_buffer_.get(), static_cast<size_t>(count)});
+    try {
+      return take_input(c, {read_buffer_.get(), static_cast<size_t>(count)});
+    } catch (const std::bad_alloc&) {
+      // Whoever there is no memory for goes; all the others stay.
+      return close(c);
+    }
   }
   if (count < 0 && (has_would_block() || errno == EINTR)) return;
   close(c);

@@ -1,5 +1,9 @@
 // Upstreams that fail: each reply ends with exactly one `error` and one `done`, and what was said
 // before stays.
+#include <thread>
+
+#include "actors/edge.hpp"
+#include "tests/support/actor_world.hpp"
 #include "tests/support/node_world.hpp"
 
 using namespace parley::test;
@@ -229,4 +233,24 @@ TEST_CASE("a reply longer than a reply may be is ended") {
   CHECK(text_of(events).size() <= bytes_max);
   CHECK(text_of(events).size() > bytes_max - 200'000);
   CHECK(world.upstream().wait_for_no_connection());
+}
+
+TEST_CASE("an EDGE that an exception has ended listens again") {
+  fault_world world{{{"io_threads", "1"}}};
+  parley::tests::fail_next<parley::slice>("edge");
+  try {
+    world.say_hi(world.ada(), world.session).rest();
+  } catch (const std::runtime_error&) {
+    // The stream is cut.
+  }
+  CHECK(parley::handler_fault_hook.load() == nullptr);
+  int status = 0;
+  for (int tries = 0; status != 200 && tries < 1000; ++tries) {
+    try {
+      status = world.ask({"GET", "/healthz", {}, {}}).status;
+    } catch (const std::runtime_error&) {
+      std::this_thread::sleep_for(10ms);
+    }
+  }
+  CHECK(status == 200);
 }
