@@ -3,9 +3,9 @@
 
     ./dev bench reliability [--only NAME ...] [--quick]
 
-kill9, power, resets, unread, crowd, sigterm, disk, revocation, timing; all of them take about half
-an hour, --quick a tenth. Latencies mean something on a quiet machine only. Ends with 1 if a target
-is missed.
+kill9, power, disk, damage, memory, resets, sigterm, unread, crowd, revocation, timing; all of them
+take about three quarters of an hour, --quick a tenth. Latencies mean something on a quiet machine
+only. Ends with 1 if a target is missed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "bench")]
 
 # pylint: disable=wrong-import-position
 import support  # noqa: E402
-from reliability import crowds  # noqa: E402
+from reliability import allocations, crowds  # noqa: E402
 
 FREE = ("chat_calls_per_min=1000000", "write_calls_per_min=1000000", "read_calls_per_min=1000000",
         "login_calls_per_min=1000000", "connections_per_address_max=100000",
@@ -47,14 +47,16 @@ def figure(name, value, unit, target, is_met):
 
 
 @contextlib.contextmanager
-def node(*values, users=1, model="mock-t100-i20-f1"):
-    """A server with accounts and a model of the system: test, callers, model."""
+def node(*values, users=1, model="mock-t100-i20-f1", prepare=lambda test: None):
+    """A server with accounts and a model of the system: test, callers, model. `prepare` comes
+    before its start."""
     test = support.system_test()
     test._outcome = unittest.case._Outcome(unittest.TestResult())
     test.setUp()
     try:
         for value in (*FREE, *values):
             test.server.options += ["--set", value]
+        prepare(test)
         upstream = test.keep(support.mock_llm(test.folder))
         test.server.start()
         callers, made = test.open_to_many(upstream.base_url, model, users)
@@ -111,6 +113,35 @@ def power(share):
     text, is_good = run_test("storage_fault_test.py", "whichever_call", TEST_CALLS=str(calls))
     figure(f"each of the first {calls} writes and syncs failing: half turns",
            0 if is_good else "some", "", "0", is_good)
+
+
+def damage(share):
+    """The storage layer alone: a start of the server for each would take hours."""
+    flips = max(300, int(10_000 * share))
+    program = ROOT / "build/release/tests/storage_tests"
+    done = subprocess.run([program, "[damage]"], env={**os.environ, "TEST_FLIPS": str(flips)},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        print(done.stdout[-4000:])
+    figure(f"bytes flipped at {flips} places: crashes, hangs, foreign rows",
+           0 if done.returncode == 0 else "some", "", "0", done.returncode == 0)
+
+
+def memory(share):
+    runs = max(60, int(5_000 * share))
+    kept = []
+    with node(model="mock-t5-i0-f0",
+              prepare=lambda test: kept.append(allocations.shortage(test))) as (_, callers, made):
+        short = kept[0]
+        short.begin(callers[0], made["id"])
+        short.run(runs)
+        lost = short.lost()
+    print(f"      answers {dict(short.answers)}, ends {dict(short.ends)}")
+    for crash in short.crashes[:10]:
+        print(f"      {crash}")
+    figure(f"{short.failed} allocations failed: crashes", len(short.crashes), "", "0",
+           not short.crashes)
+    figure(f"  of {len(short.shown)} acknowledged messages lost", len(lost), "", "0", not lost)
 
 
 def disk(_):
@@ -277,8 +308,8 @@ def timing(share):
            "10 ms", difference < 10)
 
 
-BENCHES = {each.__name__: each for each in (kill9, power, disk, resets, sigterm, unread, crowd,
-                                            revocation, timing)}
+BENCHES = {each.__name__: each for each in (kill9, power, disk, damage, memory, resets, sigterm,
+                                            unread, crowd, revocation, timing)}
 
 
 def main():

@@ -12,7 +12,7 @@ from pathlib import Path
 import support
 
 SOURCE = Path(__file__).resolve().parent / "faults/faults.c"
-WRITE, SYNC, OPEN, TRUNCATE, ACCEPT, READ = 1, 2, 4, 8, 16, 32
+WRITE, SYNC, OPEN, TRUNCATE, ACCEPT, READ, ALLOCATE = 1, 2, 4, 8, 16, 32, 64
 # The fields of `struct control` in faults.c.
 CALLS, NTH, COUNT, ERROR, SEEN, FAILED, SHIFT_NS, LOGGED = range(8)
 ALWAYS = 1 << 40

@@ -23,7 +23,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { on_write = 1, on_sync = 2, on_open = 4, on_truncate = 8, on_accept = 16, on_read = 32 };
+enum {
+  on_write = 1,
+  on_sync = 2,
+  on_open = 4,
+  on_truncate = 8,
+  on_accept = 16,
+  on_read = 32,
+  on_allocate = 64
+};
 enum { descriptors_max = 65536, name_bytes_max = 64 };
 
 struct control {
@@ -233,6 +241,36 @@ int fsync(int fd) {
 }
 int fdatasync(int fd) {
   return sync_with(SYS_fdatasync, fd);
+}
+
+// --- memory -----------------------------------------------------------------------------------
+
+// What is below them in glibc. A build with sanitizers has its own and calls none of these.
+extern void* __libc_malloc(size_t bytes);
+extern void* __libc_calloc(size_t count, size_t bytes);
+extern void* __libc_realloc(void* of, size_t bytes);
+extern void* __libc_memalign(size_t alignment, size_t bytes);
+
+void* malloc(size_t bytes) {
+  return fails(on_allocate) ? NULL : __libc_malloc(bytes);
+}
+void* calloc(size_t count, size_t bytes) {
+  return fails(on_allocate) ? NULL : __libc_calloc(count, bytes);
+}
+void* realloc(void* of, size_t bytes) {
+  return fails(on_allocate) ? NULL : __libc_realloc(of, bytes);
+}
+void* memalign(size_t alignment, size_t bytes) {
+  return fails(on_allocate) ? NULL : __libc_memalign(alignment, bytes);
+}
+void* aligned_alloc(size_t alignment, size_t bytes) {
+  return memalign(alignment, bytes);
+}
+int posix_memalign(void** to, size_t alignment, size_t bytes) {
+  void* made = memalign(alignment, bytes);
+  if (!made) return ENOMEM;
+  *to = made;
+  return 0;
 }
 
 // --- the network and the clock ----------------------------------------------------------------
