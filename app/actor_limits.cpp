@@ -39,4 +39,16 @@ login_limits::limits login_limits_of(const settings& values) {
   return limits;
 }
 
+alert_limits alert_limits_of(const settings& values) {
+  alert_limits limits;
+  limits.error_percent = values.alert_error_percent;
+  limits.error_requests_min = values.alert_error_requests_min;
+  limits.disk_percent = values.alert_disk_percent;
+  limits.disk_bytes = values.alert_disk_bytes;
+  auto hours =
+      values.alert_backup_hours > 0 ? values.alert_backup_hours : 2 * values.backup_every_hours;
+  if (hours > 0) limits.backup_age = std::chrono::hours{hours};
+  return limits;
+}
+
 }  // namespace parley::app

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "actors/impl/supervisor.hpp"
+#include "app/actor_limits.hpp"
 #include "app/job_parts.hpp"
 #include "http/request_metrics.hpp"
 
@@ -44,18 +45,6 @@ alert_samples take_samples_of(const std::filesystem::path& data,
   if (!are_on_one_disk(data, backups)) add_room("backup_dir", backups, taken);
   if (auto age = keeper.age()) taken.backup_age_s = age->count();
   return taken;
-}
-
-alert_limits alert_limits_of(const settings& values) {
-  alert_limits limits;
-  limits.error_percent = values.alert_error_percent;
-  limits.error_requests_min = values.alert_error_requests_min;
-  limits.disk_percent = values.alert_disk_percent;
-  limits.disk_bytes = values.alert_disk_bytes;
-  auto hours =
-      values.alert_backup_hours > 0 ? values.alert_backup_hours : 2 * values.backup_every_hours;
-  if (hours > 0) limits.backup_age = std::chrono::hours{hours};
-  return limits;
 }
 
 }  // namespace

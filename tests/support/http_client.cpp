@@ -111,7 +111,8 @@ void http_connection::send(std::string_view bytes) {
 void http_connection::send(const http_request& request) {
   auto text = request.method + " " + request.path + " HTTP/1.1\r\n";
   if (find_header(request.headers, "Host") == "(absent)") text += "Host: localhost\r\n";
-  for (const auto& [name, value] : request.headers) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : request.headers)
+    text.append(name).append(": ").append(value).append("\r\n");
   if (!request.body.empty()) {
     if (find_header(request.headers, "Content-Type") == "(absent)")
       text += "Content-Type: application/json\r\n";
