@@ -170,7 +170,7 @@ bool is_server(std::string_view text, std::initializer_list<std::string_view> sc
     return colon != address.npos && is_host(address.substr(0, colon)) &&
            is_port(address.substr(colon + 1));
   }
-  return text.empty();
+  return false;
 }
 
 // The dot-atoms of RFC 5322 and nothing that a header or a command of SMTP could take for its own.
@@ -335,10 +335,14 @@ std::string variable_of(std::string_view name) {
 
 bool apply_setting(const setting_row& row, const raw_setting& raw, settings& to) {
   switch (row.type) {
-    case setting_type::text:
-      if (!is_textual(raw) || !has_form(row.form, raw.text)) return false;
+    case setting_type::text: {
+      if (!is_textual(raw)) return false;
+      // What is none by default may be said to be none.
+      auto is_none = raw.text.empty() && (settings{}.*row.text).empty();
+      if (!is_none && !has_form(row.form, raw.text)) return false;
       to.*row.text = raw.text;
       return true;
+    }
     case setting_type::secret:
       if (!is_textual(raw)) return false;
       to.*row.secret = secret_text{raw.text};

@@ -53,7 +53,7 @@ std::string spent_text(const quota_state& state) {
 
 void request_window::add(steady_time at, uint64_t requests, uint64_t failures) {
   // Two looks that are close together are one point.
-  auto step = span_ / (points_max / 2);
+  auto step = std::chrono::milliseconds{span_} / (points_max / 2);
   if (points_.size() > 1 && at - points_[points_.size() - 2].at < step) points_.pop_back();
   points_.push_back({at, requests, failures});
   // The first one is the last that lies before the span.
