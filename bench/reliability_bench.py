@@ -137,7 +137,7 @@ def memory(share):
         short.run(runs)
         lost = short.lost()
     print(f"      answers {dict(short.answers)}, ends {dict(short.ends)}")
-    for crash in short.crashes[:10]:
+    for crash in (short.crashes + lost)[:10]:
         print(f"      {crash}")
     figure(f"{short.failed} allocations failed: crashes", len(short.crashes), "", "0",
            not short.crashes)

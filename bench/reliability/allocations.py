@@ -132,7 +132,12 @@ class shortage:
         """Acknowledged messages that are not there, before and after a start; other damage."""
         lost = []
         for _ in range(2):
-            wait_until(lambda: self.turn().status == 200, support.ANSWER_S_MAX, "a turn again")
+            told = []
+            try:
+                wait_until(lambda: told.append(self.turn()) or told[-1].status == 200,
+                           support.ANSWER_S_MAX, "a turn again")
+            except AssertionError:
+                lost.append(f"no turn again: {told[-1].status} {told[-1].body}")
             for message, content in self.shown.items():
                 told = self.ada.get(f"/api/sessions/{self.chat}/messages/{message}")
                 if told.status != 200 or told.body["content"] != content:
