@@ -103,15 +103,21 @@ class answer {
 
   bool is_open() const { return is_open_; }
   void deliver(R result) {
-    if (std::exchange(is_open_, false)) promise_.deliver(std::move(result));
+    if (!is_open_) return;
+    promise_.deliver(std::move(result));
+    is_open_ = false;  // not before: without memory for it the asker still gets an error
   }
   void fail(error cause) {
-    if (std::exchange(is_open_, false)) promise_.deliver(std::move(cause));
+    if (!is_open_) return;
+    promise_.deliver(std::move(cause));
+    is_open_ = false;
   }
   /// Hands the question on as `message`: `next` answers the asker itself.
   template <class Handle, class M>
   void hand_on(const Handle& next, M message) {
-    if (std::exchange(is_open_, false)) promise_.delegate(next, std::move(message));
+    if (!is_open_) return;
+    promise_.delegate(next, std::move(message));
+    is_open_ = false;
   }
 
  private:
