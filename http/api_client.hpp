@@ -18,8 +18,8 @@ namespace parley::http {
 struct api_request {
   std::string method = "GET";
   std::string path = "/";
-  std::string body;  ///< empty: none
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body{};  ///< empty: none
+  std::vector<std::pair<std::string, std::string>> headers{};
   std::string media_type = "application/json";  ///< of the body
 };
 

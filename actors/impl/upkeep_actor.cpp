@@ -43,8 +43,8 @@ struct upkeep_state {
  private:
   struct run {
     int32_t days = 0;
-    instant began_at;
-    old_chat_place place;
+    instant began_at{};
+    old_chat_place place{};
     int64_t removed = 0;
     int64_t kept = 0;  ///< touched meanwhile, or out of reach
   };
