@@ -73,7 +73,7 @@ TEST_CASE("a line of text quotes only what needs it") {
 }
 
 TEST_CASE("no value forges a line or reaches the terminal's controls") {
-  const std::string evil = std::string{"a\n{\"event\":\"forged\"}\r\x1b[2J\x7f\0\xff", 29} +
+  const std::string evil = std::string{"a\n{\"event\":\"forged\"}\r\x1b[2J\x7f\0\xff", 28} +
                            "\xc2\x9b"
                            "31m\xe2\x80\xa8 end";
   for (auto format : {log_format::json, log_format::text}) {

@@ -28,7 +28,7 @@ TEST_CASE("a file comes whole, up to its limit", "[text_file]") {
   std::ofstream{path} << std::string(100, 'x');
   CHECK(read_text_file(path, 100) == std::string(100, 'x'));
   CHECK(sentence_for(path, 99) == path + ": is longer than 99 bytes.");
-  std::ofstream{path, std::ios::trunc};
+  std::ofstream{path, std::ios::trunc}.close();
   CHECK(read_text_file(path, 0) == "");
 }
 
