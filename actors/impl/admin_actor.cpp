@@ -106,11 +106,7 @@ void admin_state::make_account_once(uint64_t key, const std::shared_ptr<const ma
 void admin_state::store_account(uint64_t key, const std::shared_ptr<const make_user>& asked,
                                 const user& made) {
   std::vector<change> changes;
-  if (asked->key) {
-    auto& remembering =
-        caf::get<remember_key>(changes.emplace_back(remembered(*asked->key, now())));
-    remembering.account = made.id;
-  }
+  remember(changes, asked->key, now(), &remember_key::account, made.id);
   changes.emplace_back(create_user{made, false});
   changes.emplace_back(audited(asked->by, now(), "user.created", target_of(made),
                                "{\"role\":\"" + to_string(made.role) + "\"}"));

@@ -138,11 +138,7 @@ void admin_state::enrol_once(uint64_t key, const std::shared_ptr<const enrol_use
     account->reset_hash = code.stored;
     account->reset_expires_at = now() + reset_code_life;
     std::vector<change> changes;
-    if (asked->key) {
-      auto& remembering =
-          caf::get<remember_key>(changes.emplace_back(remembered(*asked->key, now())));
-      remembering.account = account->id;
-    }
+    remember(changes, asked->key, now(), &remember_key::account, account->id);
     changes.emplace_back(create_user{*account, false});
     changes.emplace_back(audited(asked->by, now(), "user.created", target_of(*account),
                                  "{\"role\":\"" + to_string(account->role) + "\"}"));
@@ -221,9 +217,7 @@ void admin_state::make_invitation(uint64_t key, const add_invitation& message) {
               "{\"role\":\"" + to_string(made.role) +
                   "\",\"usesMax\":" + std::to_string(made.uses_max) + "}");
   std::vector<change> changes;
-  if (message.key)
-    caf::get<remember_key>(changes.emplace_back(remembered(*message.key, now()))).invitation =
-        made.id;
+  remember(changes, message.key, now(), &remember_key::invitation, made.id);
   changes.emplace_back(change_invitation{invitation_step::make, made, now()});
   changes.emplace_back(std::move(told));
   made.code_hash.clear();

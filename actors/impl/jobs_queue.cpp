@@ -3,15 +3,6 @@
 
 namespace parley {
 
-namespace {
-
-std::optional<owned_key> own(user_id owner, const std::optional<request_key>& key) {
-  if (!key) return std::nullopt;
-  return owned_key{owner, *key};
-}
-
-}  // namespace
-
 job jobs_state::new_job(user_id owner, job_kind kind) const {
   job made;
   made.id = job_id::make();
@@ -24,7 +15,7 @@ job jobs_state::new_job(user_id owner, job_kind kind) const {
 caf::result<job> jobs_state::on(const start_import& asked) {
   auto held = answers.hold<job>(self);
   make_once<job>(
-      *this, held.first, own(asked.by.user, asked.key),
+      *this, held.first, owned_by(asked.by.user, asked.key),
       [this, key = held.first, asked] { queue_import(key, asked); },
       [this, key = held.first, owner = asked.by.user](const remember_key& known) {
         repeat(key, owner, known.job);
@@ -44,7 +35,7 @@ caf::result<job> jobs_state::queue_once(const caller& by, const std::optional<re
                                         job_kind kind) {
   auto held = answers.hold<job>(self);
   make_once<job>(
-      *this, held.first, own(by.user, once),
+      *this, held.first, owned_by(by.user, once),
       [this, key = held.first, by, once, kind] { queue(key, new_job(by.user, kind), by, once); },
       [this, key = held.first, owner = by.user](const remember_key& known) {
         repeat(key, owner, known.job);
@@ -87,8 +78,7 @@ void jobs_state::queue(uint64_t key, const job& made, const caller& by,
                        const std::optional<request_key>& once) {
   if (auto room = check_room(by.user); !room) return answers.fail<job>(key, room.error());
   std::vector<change> changes;
-  if (auto named = own(by.user, once))
-    caf::get<remember_key>(changes.emplace_back(remembered(*named, now()))).job = made.id;
+  remember(changes, owned_by(by.user, once), now(), &remember_key::job, made.id);
   changes.emplace_back(change_transfer{create_job{made}});
   auto action = to_string(made.kind) + ".started";
   changes.emplace_back(audited(by, now(), std::move(action), {to_string(made.id), {}}));

@@ -26,12 +26,11 @@ caf::result<upload> jobs_state::on(const add_upload& asked) {
   made.owner_id = asked.by.user;
   made.created_at = made.updated_at = now();
   made.expires_at = now() + parts_.limits.upload_age_max;
-  std::optional<owned_key> key;
-  if (asked.key) key = owned_key{asked.by.user, *asked.key};
+  auto key = owned_by(asked.by.user, asked.key);
   auto held = answers.hold<upload>(self);
   auto make = [this, made, key, held = held.first] {
     std::vector<change> changes;
-    if (key) caf::get<remember_key>(changes.emplace_back(remembered(*key, now()))).upload = made.id;
+    remember(changes, key, now(), &remember_key::upload, made.id);
     changes.emplace_back(change_transfer{create_upload{made, parts_.limits.uploads_max}});
     store_then<upload>(*this, held, std::move(changes), [made] { return made; });
   };

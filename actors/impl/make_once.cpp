@@ -7,6 +7,11 @@ error key_mismatch() {
                     "This Idempotency-Key was used with another body.");
 }
 
+std::optional<owned_key> owned_by(user_id owner, const std::optional<request_key>& key) {
+  if (!key) return std::nullopt;
+  return owned_key{owner, *key};
+}
+
 remember_key remembered(const owned_key& key, instant now) {
   remember_key change;
   change.owner_id = key.owner;

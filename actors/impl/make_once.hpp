@@ -10,9 +10,21 @@ namespace parley {
 /// 422: the key was used with another body.
 error key_mismatch();
 
+std::optional<owned_key> owned_by(user_id owner, const std::optional<request_key>& key);
+
 /// The change that remembers `key`; whoever stores it fills in what was made. It stands before what
 /// it remembers: then a key used twice is found out as such.
 remember_key remembered(const owned_key& key, instant now);
+
+/// Has `changes` remember that `key`, if there is one, made `id`, which stands in `what`.
+template <class Id>
+void remember(std::vector<change>& changes, const std::optional<owned_key>& key, instant now,
+              Id remember_key::*what, Id id) {
+  if (!key) return;
+  auto change = remembered(*key, now);
+  change.*what = id;
+  changes.emplace_back(std::move(change));
+}
 
 /// True for the error of a commit whose key another request has used meanwhile.
 bool is_key_known(const error& cause);

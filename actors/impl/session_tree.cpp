@@ -306,11 +306,8 @@ caf::result<session> session_state::on(const fork_session& wanted) {
   if (made.message_count == 0) made.last_message_at.reset();
 
   commit stored;
-  if (wanted.key) {
-    auto once = remembered({parts_.owner, *wanted.key}, made.created_at);
-    once.session = made.id;
-    stored.changes.emplace_back(std::move(once));
-  }
+  remember(stored.changes, owned_by(parts_.owner, wanted.key), made.created_at,
+           &remember_key::session, made.id);
   stored.changes.emplace_back(create_session{made});
   if (auto covers = summary_ ? renamed(summary_->covers) : std::nullopt) {
     auto summary = *summary_;

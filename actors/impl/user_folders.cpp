@@ -85,10 +85,7 @@ void user_state::make_folder(uint64_t key, const add_folder& asked) {
   made.created_at = made.updated_at = now();
   if (auto placed = check_place(made); !placed) return answers.fail<folder>(key, placed.error());
   std::vector<change> changes;
-  if (auto named = own(asked.key)) {
-    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
-    remembering.folder = made.id;
-  }
+  remember(changes, own(asked.key), now(), &remember_key::folder, made.id);
   changes.emplace_back(create_folder{made});
   store_then<folder>(*this, key, std::move(changes), [this, made] {
     folders_.push_back(made);

@@ -153,8 +153,7 @@ void user_state::make_api_key(uint64_t key, const add_api_key& message) {
   entry.prefix = made.prefix();
   entry.token_hash = made.stored_form();
   std::vector<change> changes;
-  if (auto named = own(message.key))
-    caf::get<remember_key>(changes.emplace_back(remembered(*named, now()))).api_key = entry.id;
+  remember(changes, own(message.key), now(), &remember_key::api_key, entry.id);
   changes.emplace_back(change_metering{create_api_key{entry}});
   changes.emplace_back(
       audited(message.who, now(), "key.created", {to_string(entry.id), entry.name}));

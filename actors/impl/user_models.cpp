@@ -119,10 +119,7 @@ void user_state::store_model(uint64_t key, const add_model& asked) {
   if (!model) return fail(std::move(model.error()));
   if (auto free = check_name_is_free(models_, *model); !free) return fail(free.error());
   std::vector<change> changes;
-  if (auto named = own(asked.key)) {
-    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
-    remembering.model = model->id;
-  }
+  remember(changes, own(asked.key), now(), &remember_key::model, model->id);
   changes.emplace_back(create_model{*model});
   changes.emplace_back(
       audited(asked.who, now(), "model.created", target_of(*model), given_names(asked.patch)));
@@ -134,8 +131,7 @@ void user_state::store_model(uint64_t key, const add_model& asked) {
 }
 
 std::optional<owned_key> user_state::own(const std::optional<request_key>& key) const {
-  if (!key) return std::nullopt;
-  return owned_key{id_, *key};
+  return owned_by(id_, key);
 }
 
 caf::result<model_config> user_state::on(const change_model& message) {

@@ -162,10 +162,7 @@ void user_state::store_session(uint64_t key, const add_session& asked) {
   }
   if (!header.title.empty()) header.title_source = title_source::user;
   std::vector<change> changes;
-  if (auto named = own(asked.key)) {
-    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*named, now())));
-    remembering.session = header.id;
-  }
+  remember(changes, own(asked.key), now(), &remember_key::session, header.id);
   changes.emplace_back(create_session{header});
   store_then<session>(*this, key, std::move(changes), [this, header] {
     ++session_count_;
