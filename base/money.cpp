@@ -1,5 +1,7 @@
 #include "base/money.hpp"
 
+#include <algorithm>
+
 namespace parley {
 
 std::optional<int64_t> parse_money(std::string_view text) {
@@ -24,6 +26,11 @@ std::optional<int64_t> parse_money(std::string_view text) {
     if (amount > money_max) return std::nullopt;
   }
   return amount;
+}
+
+bool is_currency(std::string_view code) {
+  auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return code.size() == 3 && std::all_of(code.begin(), code.end(), is_capital);
 }
 
 std::string money_text(int64_t amount) {

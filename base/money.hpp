@@ -15,6 +15,9 @@ constexpr int64_t money_max = 1'000'000 * nano_per_unit;  ///< of one text
 /// and beyond money_max.
 std::optional<int64_t> parse_money(std::string_view text);
 
+/// Three capital letters, as the codes of ISO 4217 are.
+bool is_currency(std::string_view code);
+
 /// The shortest text that reads back equal; `amount` must not be negative.
 std::string money_text(int64_t amount);
 

@@ -84,11 +84,6 @@ void check_subject(const quota_rule& rule, const std::string& path, fault_list& 
 
 }  // namespace
 
-bool is_currency(std::string_view code) {
-  auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-  return code.size() == 3 && std::all_of(code.begin(), code.end(), is_capital);
-}
-
 std::vector<quota_limit> limits_of(const std::vector<quota_rule>& rules,
                                    const quota_applicant& who) {
   std::vector<quota_limit> limits;

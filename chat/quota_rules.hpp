@@ -46,8 +46,6 @@ template <class Rule>
 void complete_amount(Rule& rule, const std::string& currency) {
   if (rule.measure == quota_measure::money && !rule.currency) rule.currency = currency;
 }
-/// Three capital letters, as ISO 4217's codes are.
-bool is_currency(std::string_view code);
 /// What is wrong with rules, under "/items/n".
 void check_rules(const std::vector<quota_rule>& rules, fault_list& faults);
 /// What is wrong with a key's budget, under `path`.

@@ -160,10 +160,7 @@ expected<void> read_key(const place& in, const std::string& key, const toml_valu
   }
   if (key == "currency") {
     TRY_DONE(read_string(in, value, into.currency));
-    auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
-    auto& code = into.currency;
-    if (code.size() != 3 || !std::all_of(code.begin(), code.end(), is_capital))
-      return in.fault(value, "a currency is three capital letters.");
+    if (!is_currency(into.currency)) return in.fault(value, "a currency is three capital letters.");
     return caf::unit;
   }
   return in.fault(value, "a provider has no \"" + key + "\".");

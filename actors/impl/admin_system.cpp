@@ -3,9 +3,9 @@
 
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_state.hpp"
+#include "base/money.hpp"
 #include "base/record_json.hpp"
 #include "base/time_zone.hpp"
-#include "chat/quota_rules.hpp"
 
 namespace parley {
 
@@ -102,10 +102,7 @@ void admin_state::make_system_model(uint64_t key, const add_system_model& asked)
   if (!model) return fail(std::move(model.error()));
   if (auto free = check_name_is_free(models_, *model); !free) return fail(free.error());
   std::vector<change> changes;
-  if (asked.key) {
-    auto& remembering = caf::get<remember_key>(changes.emplace_back(remembered(*asked.key, now())));
-    remembering.model = model->id;
-  }
+  remember(changes, asked.key, now(), &remember_key::model, model->id);
   changes.emplace_back(create_model{*model});
   changes.emplace_back(
       audited(asked.by, now(), "model.created", target_of(*model), given_values(asked.patch)));

@@ -5,7 +5,6 @@
 #include "actors/impl/model_channels.hpp"
 #include "base/money.hpp"
 #include "base/record_json.hpp"
-#include "chat/quota_rules.hpp"
 #include "schema/system.hpp"
 
 namespace parley {
