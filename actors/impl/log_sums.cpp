@@ -79,17 +79,8 @@ log_tally log_sums::tally_of(const log_file& file) {
 
 bool log_sums::store(const log_file& file, const log_tally& tally) const {
   if (keeping_ != sums_keeping::stored) return false;
-  auto path = log_sums_path(file);
-  auto fresh = path;
-  fresh += ".new";
-  file_descriptor to{
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
   auto text = text_of(tally);
-  if (to.is_open() && to.write_all(head_of(file, text.size()) + text, 0) &&
-      ::rename(fresh.c_str(), path.c_str()) == 0)
-    return true;
-  ::unlink(fresh.c_str());
-  return false;
+  return static_cast<bool>(replace_file(log_sums_path(file), head_of(file, text.size()) + text));
 }
 
 expected<void> log_sums::add_whole(const log_file& file, log_spans& to, bool may_make) {
