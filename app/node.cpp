@@ -304,7 +304,7 @@ void node::parts::start_accounts() {
   if (jobs) caf::anon_send(jobs, meet_directory{directory});
   if (options.serves)
     upkeep = supervise<upkeep_actor>(*system, {.name = "upkeep"}, [this] {
-      return start_upkeep(*system, values, {storage, reader, directory});
+      return start_upkeep(*system, values, {storage, reader, directory, live});
     });
 }
 

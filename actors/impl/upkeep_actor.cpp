@@ -21,13 +21,7 @@ struct upkeep_state {
 
   void on(const upkeep_check& due) {
     self_->delayed_send(self_, parts_.check_every, due);
-    if (std::exchange(is_busy_, true)) return;
-    self_->request(parts_.reader, caf::infinite, load_system{})
-        .then([this](const system_loaded& found) { look(found.settings); },
-              [this](const error& cause) {
-                is_busy_ = false;
-                log_warning("upkeep.not_begun", {{"cause", cause}});
-              });
+    if (!is_busy_) look(*parts_.live->get());
   }
 
   void on(const upkeep_step&) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "actors/directory.hpp"
+#include "actors/impl/live_settings.hpp"
 #include "actors/storage.hpp"
 #include "actors/upkeep.hpp"
 
@@ -17,6 +18,7 @@ struct upkeep_parts {
   storage_actor storage;
   reader_actor reader;
   directory_actor directory;
+  std::shared_ptr<const live_settings> live;       ///< never null
   const wall_clock* clock = &system_wall_clock();  ///< outlives the actor
   /// After midnight in the system's time zone; a server that was off then does it later.
   std::chrono::hours hour{3};

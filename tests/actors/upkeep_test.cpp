@@ -26,7 +26,8 @@ struct upkeep_world : account_world {
     system_settings settings;
     settings.chat_days = days;
     settings.time_zone = zone;
-    store.tables.system = settings;
+    store.tables.system = settings;  // ADMIN reads it when it starts
+    live->set(settings);
   }
   /// As if nobody had looked at the clock for that long, but for the last minutes.
   void later(std::chrono::milliseconds span) {
@@ -38,6 +39,7 @@ struct upkeep_world : account_world {
     parts.storage = own(store.spawn_storage(system));
     parts.reader = own(store.spawn_reader(system));
     parts.directory = directory();
+    parts.live = live;
     parts.clock = &clock;
     parts.delay = 10s;
     parts.chats_per_step_max = 2;
