@@ -39,8 +39,8 @@ http {{
 """
 
 
-def make_certificates(folder):
-    """ca.pem, and server.pem and expired.pem for 127.0.0.1 that it signed."""
+def make_certificates(folder, name="IP:127.0.0.1"):
+    """ca.pem, and server.pem and expired.pem that it signed, for `name`."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -48,10 +48,10 @@ def make_certificates(folder):
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
             "-subj", "/CN=Parley test CA")
     openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=upstream")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name, days in (("server", "2"), ("expired", "-1")):
+    (folder / "names").write_text(f"subjectAltName={name}\n")
+    for file, days in (("server", "2"), ("expired", "-1")):
         openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-days", days, "-extfile", "names", "-out", f"{name}.pem")
+                "-CAcreateserial", "-days", days, "-extfile", "names", "-out", f"{file}.pem")
 
 
 class tls_front(support.process):
