@@ -5,18 +5,16 @@
 #include "app/token_tables.hpp"
 #include "base/crypto.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
 
 namespace parley::app {
 
 http::page_script read_reading_script(const settings& values) {
-  constexpr size_t bytes_max = 8 << 20;  // redoc 2.5.4 has 1.1 MB
   auto tables = std::filesystem::path{token_tables_folder(values)};
   auto script = tables.parent_path() / "reading_page/redoc.standalone.js";
-  auto text = read_text_file(script.string(), bytes_max);
+  auto text = mapped_file::open(script.string());
   if (!text) return {};
-  text->shrink_to_fit();
-  auto tag = '"' + hex(sha256(*text)).substr(0, 32) + '"';
+  auto tag = '"' + hex(sha256(text->bytes())).substr(0, 32) + '"';
+  text->release_pages();  // few will ever ask for it
   return {std::move(*text), std::move(tag)};
 }
 

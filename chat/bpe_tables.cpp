@@ -1,11 +1,6 @@
 #include "chat/bpe_tables.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <filesystem>
 #include <utility>
 
 namespace parley {
@@ -53,8 +48,14 @@ bool has_sound_sections(const format::file_header& header) {
          blocks > 0 && blocks % (size_t{1} << format::character::block_bits) == 0;
 }
 
-error check(const std::string& path, const format::file_header& header, size_t bytes) {
-  if (bytes < sizeof header) return fault("vocabulary_damaged", path, "is truncated");
+const format::file_header* header_of(std::string_view file) {
+  return reinterpret_cast<const format::file_header*>(file.data());
+}
+
+error check(const std::string& path, std::string_view file) {
+  if (file.size() < sizeof(format::file_header))
+    return fault("vocabulary_damaged", path, "is truncated");
+  const auto& header = *header_of(file);
   if (std::memcmp(header.magic, format::magic, sizeof format::magic) != 0)
     return fault("vocabulary_damaged", path, "is no token table");
   if (header.version != format::version) {
@@ -62,9 +63,9 @@ error check(const std::string& path, const format::file_header& header, size_t b
                  "has version " + std::to_string(header.version) + ", this server reads version " +
                      std::to_string(format::version));
   }
-  if (header.file_bytes != bytes) return fault("vocabulary_damaged", path, "is truncated");
+  if (header.file_bytes != file.size()) return fault("vocabulary_damaged", path, "is truncated");
   auto data = reinterpret_cast<const unsigned char*>(&header);
-  if (header.checksum != format::checksum(data + sizeof header, bytes - sizeof header))
+  if (header.checksum != format::checksum(data + sizeof header, file.size() - sizeof header))
     return fault("vocabulary_damaged", path, "does not match its checksum");
   auto is_known = header.split == format::pattern::cl100k || header.split == format::pattern::o200k;
   if (!is_known || !has_sound_sections(header))
@@ -81,29 +82,20 @@ const T* section_at(const format::file_header* header, format::section which) {
 }  // namespace
 
 expected<bpe_tables> bpe_tables::open(const std::string& path) {
-  auto file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return fault(
-        "vocabulary_missing", path,
-        errno == ENOENT ? "is missing" : "cannot be read (" + std::string{strerror(errno)} + ")");
+  auto file = mapped_file::open(path);
+  if (!file) {
+    std::error_code failed;
+    auto is_there = std::filesystem::exists(path, failed);
+    return fault("vocabulary_missing", path, is_there ? "cannot be read" : "is missing");
   }
-  struct stat status {};
-  auto bytes = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode)
-                   ? static_cast<size_t>(status.st_size)
-                   : size_t{0};
-  void* mapped = MAP_FAILED;
-  if (bytes > 0) mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
-  ::close(file);
-  if (bytes == 0) return fault("vocabulary_damaged", path, "is truncated");
-  if (mapped == MAP_FAILED) return fault("vocabulary_missing", path, "cannot be mapped");
-  bpe_tables tables{mapped, bytes};
-  if (auto e = check(path, *tables.header_, bytes)) return e;
+  if (auto e = check(path, file->bytes())) return e;
+  bpe_tables tables{std::move(*file)};
   tables.locate_sections();
   return tables;
 }
 
-bpe_tables::bpe_tables(const void* mapped, size_t bytes)
-    : header_{static_cast<const format::file_header*>(mapped)}, bytes_{bytes} {}
+bpe_tables::bpe_tables(mapped_file file)
+    : file_{std::move(file)}, header_{header_of(file_.bytes())} {}
 
 void bpe_tables::locate_sections() {
   tokens_ = section_at<uint64_t>(header_, format::token_section);
@@ -114,28 +106,6 @@ void bpe_tables::locate_sections() {
   class_blocks_ = section_at<uint8_t>(header_, format::class_block_section);
   pair_slots_ = section_bytes(*header_, format::pair_section) / sizeof(uint64_t);
   filter_words_ = section_bytes(*header_, format::filter_section) / sizeof(uint64_t);
-}
-
-bpe_tables::bpe_tables(bpe_tables&& other) noexcept {
-  *this = std::move(other);
-}
-
-bpe_tables& bpe_tables::operator=(bpe_tables&& other) noexcept {
-  std::swap(header_, other.header_);
-  std::swap(bytes_, other.bytes_);
-  std::swap(tokens_, other.tokens_);
-  std::swap(trie_, other.trie_);
-  std::swap(pairs_, other.pairs_);
-  std::swap(filter_, other.filter_);
-  std::swap(class_index_, other.class_index_);
-  std::swap(class_blocks_, other.class_blocks_);
-  std::swap(pair_slots_, other.pair_slots_);
-  std::swap(filter_words_, other.filter_words_);
-  return *this;
-}
-
-bpe_tables::~bpe_tables() {
-  if (header_) ::munmap(const_cast<format::file_header*>(header_), bytes_);
 }
 
 uint32_t bpe_tables::merged(uint32_t left, uint32_t right) const {

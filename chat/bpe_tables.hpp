@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/mapped_file.hpp"
 #include "chat/bpe_format.hpp"
 
 namespace parley {
@@ -19,9 +20,8 @@ class bpe_tables {
   /// Reasons: vocabulary_missing, vocabulary_damaged, vocabulary_version.
   static expected<bpe_tables> open(const std::string& path);
 
-  bpe_tables(bpe_tables&& other) noexcept;
-  bpe_tables& operator=(bpe_tables&& other) noexcept;
-  ~bpe_tables();
+  /// mapped_file::release_pages().
+  void release_pages() const { file_.release_pages(); }
 
   bpe_format::pattern split() const { return header_->split; }
   uint32_t tokens() const { return header_->tokens; }
@@ -64,13 +64,14 @@ class bpe_tables {
   }
 
  private:
-  bpe_tables(const void* mapped, size_t bytes);
+  explicit bpe_tables(mapped_file file);
   void locate_sections();
   /// The token that (left, right) merge into, UINT32_MAX if there is none.
   uint32_t merged(uint32_t left, uint32_t right) const;
 
-  const bpe_format::file_header* header_ = nullptr;  ///< the mapping; null once moved from
-  size_t bytes_ = 0;
+  mapped_file file_;
+  // All point into it.
+  const bpe_format::file_header* header_ = nullptr;
   const uint64_t* tokens_ = nullptr;
   const uint64_t* trie_ = nullptr;
   const uint64_t* pairs_ = nullptr;

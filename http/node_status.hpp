@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "base/mapped_file.hpp"
 #include "http/stream_board.hpp"
 #include "schema/job.hpp"
 
@@ -13,7 +14,7 @@ namespace parley::http {
 
 /// A file that is served as it is; without it both are empty.
 struct page_script {
-  std::string text;
+  mapped_file text;
   std::string tag;  ///< its ETag
 };
 

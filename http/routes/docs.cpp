@@ -51,7 +51,7 @@ expected<void> show_contract(edge& at, exchange& x, const parsed_request&) {
 }
 
 expected<void> show_docs(edge& at, exchange& x, const parsed_request&) {
-  auto has_script = !at.status().reading_script.text.empty();
+  auto has_script = !at.status().reading_script.text.bytes().empty();
   answer result{has_script ? 200 : 503,
                 {},
                 "text/html; charset=utf-8",
@@ -68,8 +68,8 @@ expected<void> show_docs(edge& at, exchange& x, const parsed_request&) {
 
 expected<void> show_docs_script(edge& at, exchange& x, const parsed_request&) {
   const auto& script = at.status().reading_script;
-  if (script.text.empty()) return make_error(errc::not_found);
-  answer result{200, {}, "text/javascript; charset=utf-8", script.text};
+  if (script.text.bytes().empty()) return make_error(errc::not_found);
+  answer result{200, {}, "text/javascript; charset=utf-8", std::string{script.text.bytes()}};
   add_caching(result, script.tag);
   at.answer_now(x, std::move(result));
   return {};
