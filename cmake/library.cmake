@@ -39,7 +39,7 @@ function(parley_library folder)
     endif()
     # It makes what the folder's other files leave out; it must not take the headers from elsewhere.
     set_source_files_properties("${CMAKE_SOURCE_DIR}/${folder}/inspectors.cpp" PROPERTIES
-      COMPILE_OPTIONS "-O0;-g0;-fno-sanitize=all" SKIP_PRECOMPILE_HEADERS ON)
+      COMPILE_OPTIONS "$<IF:$<CONFIG:Release>,-Os,-O0>;-g0;-fno-sanitize=all" SKIP_PRECOMPILE_HEADERS ON)
   else()
     add_library(parley_${name} INTERFACE)
     target_link_libraries(parley_${name} INTERFACE ${arg_LINKS})
