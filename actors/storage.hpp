@@ -15,7 +15,8 @@ using storage_actor = caf::typed_actor<
     ask<commit, done>,       // queue; stored together with whatever else waits
     tell<checkpoint_reply>,  // from SESSION: stored soon, with others; told only if it failed
     tell<flush>,             // from itself, behind all that waits: one transaction for all
-    tell<sweep>>;            // from itself: the next batch of an erased user
+    tell<sweep>,             // from itself: the next batch of an erased user
+    tell<release_memory>>;   // pages and statements in memory
 
 /// Who sends checkpoints.
 using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_lost>>;
@@ -48,6 +49,7 @@ using reader_actor = caf::typed_actor<
     ask<read_job, job>,                        // one
     ask<page_jobs, page_of<job>>,              // a list
     ask<load_transfers, transfers_loaded>,     // all of JOBS' state
-    ask<search_texts, search_page>>;           // words in titles and messages
+    ask<search_texts, search_page>,            // words in titles and messages
+    tell<release_memory>>;                     // pages and statements in memory, of all readers
 
 }  // namespace parley

@@ -46,6 +46,10 @@ PARLEY_INSPECT(flush)
 struct sweep {};
 PARLEY_INSPECT(sweep)
 
+/// From app/node while nobody is awake: what is kept only to be faster next time may go.
+struct release_memory {};
+PARLEY_INSPECT(release_memory)
+
 struct find_username {
   std::string username;
 };

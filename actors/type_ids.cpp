@@ -72,6 +72,7 @@ void add(caf::actor_system_config& config, const char* name) {
   X(checkpoint_lost)            \
   X(flush)                      \
   X(sweep)                      \
+  X(release_memory)             \
   X(find_username)              \
   X(found_user)                 \
   X(load_user)                  \

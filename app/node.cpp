@@ -17,6 +17,7 @@
 #include "app/blocking_ask.hpp"
 #include "app/caf_config.hpp"
 #include "app/exchange_count.hpp"
+#include "app/idle_memory.hpp"
 #include "app/job_parts.hpp"
 #include "app/log_parts.hpp"
 #include "app/process_metrics.hpp"
@@ -63,13 +64,13 @@ struct node::parts {
   node_options options;
   listen_address address;
   secret_text setup_code;
-  bool is_first_start = false;
   bool has_lost_secrets = false;
   sealing_state sealing;
   std::unique_ptr<token_signer> signer;
   std::shared_ptr<sealer> keys;
   std::unique_ptr<password_hasher> passwords;
   std::unique_ptr<token_counter> counter;
+  std::unique_ptr<idle_memory> memory;
   std::unique_ptr<http::router> routes;
   http::node_status status;
   std::unique_ptr<http::rate_limits> rates;
@@ -123,11 +124,11 @@ expected<void> node::parts::open() {
       std::filesystem::path{values.data_dir} / storage::database_file_name, fault);
   TRY(auto kept, load_or_make_secrets(values.data_dir));
   has_lost_secrets = kept.is_new && had_database;
-  is_first_start = kept.is_new;
   TRY(files, storage::database::open(
                  {.directory = values.data_dir, .busy_timeout = values.storage_busy_ms}));
   // A program that serves nobody counts nothing.
   counter = std::make_unique<token_counter>();
+  memory = std::make_unique<idle_memory>(*counter);
   if (options.serves) {
     TRY(sealing, examine_sealing(*files, values.data_dir, kept.sealing));
     TRY(*counter, open_token_counter(values));
@@ -461,14 +462,15 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
 bool node::answers() const {
   return parts_->open_exchanges().silent == 0;
 }
+void node::rest_if_idle() {
+  parts_->memory->look(metrics().gauge("parley_users_awake", "").value(), parts_->storage,
+                       parts_->reader);
+}
 uint16_t node::port() const {
   return parts_->port;
 }
 const secret_text& node::setup_code() const {
   return parts_->setup_code;
-}
-bool node::is_first_start() const {
-  return parts_->is_first_start;
 }
 bool node::has_lost_secrets() const {
   return parts_->has_lost_secrets;

@@ -31,14 +31,16 @@ class node {
   uint16_t port() const;
   /// What the first registration needs beyond loopback; empty when none is needed.
   const secret_text& setup_code() const;
-  bool is_first_start() const;  ///< the secrets were made just now
-  /// They were, beside a database that was sealed with others: keys and logins are void.
+  /// The secrets were made just now, beside a database that was sealed with others: keys and logins
+  /// are void.
   bool has_lost_secrets() const;
   /// Some API keys were sealed with keys that the secrets file does not have: it is another one's.
   bool has_foreign_keys() const;
 
   /// Whether its I/O threads do, each within a second.
   bool answers() const;
+  /// To be called every few seconds: memory goes back to the system while nobody is awake.
+  void rest_if_idle();
 
   /// Accepts no more, gives running replies up to `patience` to end, then ends them as
   /// interrupted, stores everything and stops. `is_urgent` may be set by another thread: no more

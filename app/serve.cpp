@@ -134,21 +134,20 @@ bool is_alive(node& running) {
   return known && running.answers();
 }
 
-/// The signal that ends the server. Until then the watchdog hears of a node that is alive.
+/// The signal that ends the server. Until then the watchdog hears of a node that is alive, and a
+/// quiet one gives memory back.
 int wait_for_end(const sigset_t& signals, const systemd_link& systemd, node& running) {
-  int signal = 0;
-  auto step = systemd.watchdog_step();
-  if (!step) {
-    ::sigwait(&signals, &signal);
-    return signal;
-  }
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*step);
+  constexpr auto look_every = 5000ms;
+  auto watchdog = systemd.watchdog_step();
+  auto step = std::min(look_every, watchdog.value_or(look_every));
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(step);
   timespec span{.tv_sec = seconds.count(),
-                .tv_nsec = std::chrono::nanoseconds{*step - seconds}.count()};
+                .tv_nsec = std::chrono::nanoseconds{step - seconds}.count()};
   for (;;) {
-    signal = ::sigtimedwait(&signals, nullptr, &span);
+    auto signal = ::sigtimedwait(&signals, nullptr, &span);
     if (signal > 0) return signal;
-    if (is_alive(running)) systemd.tell("WATCHDOG=1");
+    if (watchdog && is_alive(running)) systemd.tell("WATCHDOG=1");
+    running.rest_if_idle();
   }
 }
 

@@ -24,11 +24,21 @@ from population import extent, population
 STARTS, LOGINS, STREAMS, ROUNDS = 5, 300, 50, 20
 START_MS_MAX, QUIET_MB_MAX = 300, 40
 IDLE_S = 10  # what user_idle_max_s and session_idle_max_s are set to
+ASLEEP_S_MAX = 240
 
 
 def pss_mb(server):
     text = Path(f"/proc/{server.process.child.pid}/smaps_rollup").read_text(encoding="ascii")
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1)) / 1024
+
+
+def wait_until_asleep(server):
+    """Replies are kept a while for those who come back to them, then sessions and users sleep."""
+    until = time.monotonic() + ASLEEP_S_MAX
+    while not re.search(r"^parley_users_awake 0$", server.client().get("/metrics").body,
+                        re.MULTILINE):
+        assert time.monotonic() < until, "somebody is still awake"
+        time.sleep(1)
 
 
 def work(support, server, people, folder, base_url):
@@ -72,7 +82,8 @@ def measure(folder, options, support):
         time.sleep(options.quiet)
         first_mb = pss_mb(server)
         work(support, server, people, folder, upstream.base_url)
-        time.sleep(options.quiet + IDLE_S)
+        wait_until_asleep(server)
+        time.sleep(options.quiet)
         return statistics.median(starts_ms), first_mb, pss_mb(server)
     finally:
         server.stop()

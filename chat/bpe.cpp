@@ -43,8 +43,8 @@ uint64_t next_serial() {
 
 bpe::bpe(bpe_tables tables) : tables_{std::move(tables)}, serial_{next_serial()} {}
 
-bpe_cache& bpe::cache() const {
-  return bpe_cache::of_this_thread(tables_, serial_);
+bpe_cache_use bpe::cache() const {
+  return {tables_, serial_};
 }
 
 uint64_t bpe::count(std::string_view text) const {
@@ -54,7 +54,8 @@ uint64_t bpe::count(std::string_view text) const {
 std::optional<uint64_t> bpe::count_up_to(std::string_view text, uint64_t limit) const {
   valid_text valid{text};
   bpe_scanner scanner{tables_, valid.view()};
-  bpe_piece_counter pieces{tables_, cache()};
+  auto memory = cache();
+  bpe_piece_counter pieces{tables_, *memory};
   piece_ends ends;
   uint64_t total = 0;
   for (;;) {
@@ -73,7 +74,8 @@ std::optional<uint64_t> bpe::count_up_to(std::string_view text, uint64_t limit) 
 // " y" and so on; over all cuts of millions of texts two always were.
 bpe::growing_count bpe::count_growing(std::string_view text) const {
   bpe_scanner scanner{tables_, text};
-  bpe_piece_counter pieces{tables_, cache()};
+  auto memory = cache();
+  bpe_piece_counter pieces{tables_, *memory};
   piece_ends ends;
   growing_count result{0, 0, 0};
   growing_count last{0, 0, 0};  // as of the start of the last piece
@@ -96,14 +98,14 @@ std::vector<uint32_t> bpe::encode(std::string_view text) const {
   valid_text valid{text};
   bpe_scanner scanner{tables_, valid.view()};
   piece_ends ends;
-  auto& memory = cache();
+  auto memory = cache();
   std::vector<uint32_t> ids;
   for (;;) {
     auto begin = scanner.position();
     auto found = scanner.next(ends);
     if (found == 0) return ids;
     for (size_t i = 0; i < found; ++i) {
-      bpe_merger merger{tables_, memory, {begin, static_cast<size_t>(ends[i] - begin)}};
+      bpe_merger merger{tables_, *memory, {begin, static_cast<size_t>(ends[i] - begin)}};
       ids.insert(ids.end(), merger.tokens().begin(), merger.tokens().end());
       begin = ends[i];
     }

@@ -16,7 +16,7 @@
 
 namespace parley {
 
-struct bpe_cache;
+class bpe_cache_use;
 
 class bpe {
  public:
@@ -41,7 +41,7 @@ class bpe {
 
   const bpe_tables& tables() const { return tables_; }
   /// The calling thread's.
-  bpe_cache& cache() const;
+  bpe_cache_use cache() const;
 
  private:
   bpe_tables tables_;

@@ -1,7 +1,8 @@
 /// What one thread remembers of one vocabulary: the counts of short pieces and which neighbours are
 /// stable. A memo of pure functions, so nobody can tell that it is there.
 ///
-/// Belongs to its thread, which makes it with the first count and keeps it: `sizeof(bpe_cache)`.
+/// Belongs to its thread, which makes it with the first count and keeps it, `sizeof(bpe_cache)`,
+/// until somebody calls release_bpe_caches().
 #pragma once
 
 #include <array>
@@ -27,10 +28,6 @@ struct bpe_cache {
   /// left, right, whether they are stable, and a bit that marks a slot in use.
   std::array<uint64_t, size_t{1} << pair_slot_bits> pairs{};
 
-  /// This thread's, emptied if it held other tables'. `serial` is a number that no other tables of
-  /// this process have or had.
-  static bpe_cache& of_this_thread(const bpe_tables& tables, uint64_t serial);
-
   /// tables.is_stable(), remembered.
   bool is_stable(const bpe_tables& tables, uint32_t left, uint32_t right) {
     auto key = bpe_format::pair::key(left, right) << 2 | 2;
@@ -41,5 +38,24 @@ struct bpe_cache {
     return result;
   }
 };
+
+/// The calling thread's cache, held while it counts; uses may be nested.
+class bpe_cache_use {
+ public:
+  /// Emptied if it held other tables'. `serial` is a number that no other tables of this process
+  /// have or had.
+  bpe_cache_use(const bpe_tables& tables, uint64_t serial);
+  ~bpe_cache_use();
+  bpe_cache_use(const bpe_cache_use&) = delete;
+  bpe_cache_use& operator=(const bpe_cache_use&) = delete;
+
+  bpe_cache& operator*() const { return *cache_; }
+
+ private:
+  bpe_cache* cache_;
+};
+
+/// Frees the caches of all threads that do not count at this moment.
+void release_bpe_caches();
 
 }  // namespace parley

@@ -48,12 +48,13 @@ std::vector<const char*> possible_cuts(const bpe& engine, std::string_view text,
   auto end = text.data() + text.size();
   std::vector<const char*> cuts{first.begin};
   bpe_scanner scanner{tables, {first.begin, static_cast<size_t>(end - first.begin)}};
+  auto memory = engine.cache();
   auto left = tokens_max - first.tokens_before;
   while (left > 0) {
     auto at = scanner.position();
     const char* piece_end = nullptr;
     if (scanner.next({&piece_end, 1}) == 0) break;
-    bpe_merger merger{tables, engine.cache(), {at, static_cast<size_t>(piece_end - at)}};
+    bpe_merger merger{tables, *memory, {at, static_cast<size_t>(piece_end - at)}};
     for (auto token : merger.tokens()) {
       if (left-- == 0) return cuts;
       at += tables.bytes_of(token);
@@ -75,7 +76,8 @@ size_t bpe::split_at_tokens(std::string_view text, uint64_t tokens_max) const {
   std::array<piece_mark, 3> marks;
   marks.fill({text.data(), 0});
   bpe_scanner scanner{tables_, text};
-  bpe_piece_counter pieces{tables_, cache()};
+  auto memory = cache();
+  bpe_piece_counter pieces{tables_, *memory};
   uint64_t total = 0;
   for (;;) {
     auto begin = scanner.position();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "chat/bpe.hpp"
+#include "chat/bpe_cache.hpp"
 #include "chat/bpe_growing.hpp"
 #include "chat/bpe_tables.hpp"
 
@@ -158,6 +159,12 @@ token_meter token_counter::meter(token_vocabulary vocabulary) const {
   auto exact = engine(vocabulary);
   return {exact ? vocabulary : token_vocabulary::bytes,
           exact ? std::make_unique<bpe_growing>(*exact) : nullptr};
+}
+
+void token_counter::release_memory() const {
+  for (const auto* each : {cl100k_.get(), o200k_.get()})
+    if (each) each->tables().release_pages();
+  release_bpe_caches();
 }
 
 std::string sent_text_of(const std::vector<part>& parts) {

@@ -77,6 +77,10 @@ class token_counter {
 
   token_meter meter(token_vocabulary vocabulary) const;
 
+  /// Lets go of the tables' pages in memory and of all threads' caches; what counts next maps those
+  /// it needs again.
+  void release_memory() const;
+
  private:
   std::unique_ptr<const bpe> cl100k_, o200k_;
   std::vector<error> faults_;

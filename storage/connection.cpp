@@ -297,6 +297,12 @@ expected<void> connection::checkpoint(bool truncate) {
   return {};
 }
 
+void connection::release_memory() {
+  statements_.clear();
+  json_ = json_reader{};
+  sqlite3_db_release_memory(handle_);
+}
+
 error connection::fault(int code, std::string_view doing) {
   auto primary = code & 0xff;
   std::string message = handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);

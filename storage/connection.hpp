@@ -141,6 +141,9 @@ class connection {
   /// and empties the file.
   expected<void> checkpoint(bool truncate);
 
+  /// Lets go of cached pages and prepared statements; no query may be alive.
+  void release_memory();
+
   /// True once an I/O error or corruption was seen: close it, open another one and look.
   bool is_suspect() const { return is_suspect_; }
   /// Closing would checkpoint; not on a file that may be broken.

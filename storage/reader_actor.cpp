@@ -35,6 +35,10 @@ auto reader_state::on(const Question& question)
   return std::move(*answer);
 }
 
+void reader_state::on(const release_memory&) {
+  if (db_) db_->release_memory();
+}
+
 reader_actor::behavior_type reader(reader_actor::stateful_pointer<reader_state> self,
                                    reader_parts parts) {
   harden(self);
@@ -75,6 +79,10 @@ const reader_actor* reader_pool_state::next() {
 void reader_pool_state::replace(const caf::actor_addr& ended) {
   for (auto& one : members_)
     if (one.actor.address() == ended) one = make_member();
+}
+
+void reader_pool_state::on(const release_memory& message) {
+  for (const auto& one : members_) self_->send(one.actor, message);
 }
 
 namespace {
@@ -120,7 +128,8 @@ reader_actor::behavior_type reader_pool(reader_actor::stateful_pointer<reader_po
           forward<read_job, job>(self),
           forward<page_jobs, page_of<job>>(self),
           forward<load_transfers, transfers_loaded>(self),
-          forward<search_texts, search_page>(self)};
+          forward<search_texts, search_page>(self),
+          handle<release_memory>(self)};
 }
 
 }  // namespace parley::storage

@@ -35,6 +35,7 @@ class reader_state {
   auto on(const Question& question)
       -> caf::result<typename decltype(read(std::declval<const read_context&>(),
                                             question))::value_type>;
+  void on(const release_memory&);
 
  private:
   expected<void> open_if_needed();
@@ -65,6 +66,7 @@ class reader_pool_state {
   /// The reader with the least to do; null when even that one has too much.
   const reader_actor* next();
   void replace(const caf::actor_addr& ended);
+  void on(const release_memory& message);
 
  private:
   struct member {

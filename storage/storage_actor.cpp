@@ -213,6 +213,10 @@ void storage_state::on(const sweep&) {
   self_->delayed_send(self_, parts_.sweep_every, sweep{});
 }
 
+void storage_state::on(const release_memory&) {
+  if (db_) db_->release_memory();
+}
+
 expected<sweep_result> storage_state::sweep_once() {
   if (!db_ || db_->is_suspect()) TRY_DONE(reopen());
   sweep_result swept;

@@ -53,6 +53,7 @@ class storage_state {
   void on(checkpoint_reply&& message);
   void on(const flush&);
   void on(const sweep&);
+  void on(const release_memory&);
 
  private:
   struct waiting {

@@ -79,8 +79,8 @@ TEST_CASE("all messages of SESSION cross the wire") {
 }
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
-  CHECK(check_table<storage_actor>() == 4);
-  CHECK(check_table<reader_actor>() == 26);
+  CHECK(check_table<storage_actor>() == 5);
+  CHECK(check_table<reader_actor>() == 27);
 }
 
 TEST_CASE("all messages of CALL cross the wire") {

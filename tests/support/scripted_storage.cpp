@@ -172,6 +172,7 @@ struct storage_state {
   void on(const checkpoint_reply&) {}
   void on(const flush&) {}
   void on(const sweep&) {}
+  void on(const release_memory&) {}
 
   scripted_storage* script = nullptr;
 };
@@ -246,6 +247,7 @@ struct reader_state {
       if (header.owner_id == asked.owner_id) page.items.push_back(header);
     return page;
   }
+  void on(const release_memory&) {}
   // As they come: owners have no order here.
   caf::result<old_sessions> on(const find_old_sessions& asked) {
     if (script->fail_read) return script->fail_read;

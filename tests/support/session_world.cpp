@@ -85,7 +85,8 @@ storage_actor::behavior_type run_storage(storage_actor::pointer self, session_sc
             self->send(caf::actor_cast<checkpoint_sender_actor>(self->current_sender()),
                        checkpoint_lost{added.id, added.after});
           },
-          [=](const flush&) { script->answer_oldest(); }, [](const sweep&) {}};
+          [=](const flush&) { script->answer_oldest(); }, [](const sweep&) {},
+          [](const release_memory&) {}};
 }
 
 reader_actor::behavior_type run_reader(reader_actor::pointer self, session_script* script) {
@@ -146,7 +147,8 @@ reader_actor::behavior_type run_reader(reader_actor::pointer self, session_scrip
       [](const read_job&) -> caf::result<job> { return make_error(errc::internal); },
       [](const page_jobs&) -> caf::result<page_of<job>> { return make_error(errc::internal); },
       [](const load_transfers&) { return transfers_loaded{}; },
-      [](const search_texts&) -> caf::result<search_page> { return make_error(errc::internal); }};
+      [](const search_texts&) -> caf::result<search_page> { return make_error(errc::internal); },
+      [](const release_memory&) {}};
 }
 
 session_parent_actor::behavior_type run_user(session_parent_actor::pointer self,
