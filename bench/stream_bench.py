@@ -6,6 +6,7 @@
 One mock_llm is the upstream, sse_load the clients. Reference and Parley take turns, each run with
 a freshly started server; shown are medians, written to build/bench/stream.json as well. nginx only
 passes bytes on; Parley also counts, stores and checks who asks, so a ratio above 1 is no wonder.
+`portkey` is a gateway that people use instead.
 CPU is that of the server's processes within the window in which all streams are open, divided by
 the tokens the upstream sent within it. `direct` has no server at all: the latency that mock_llm,
 sse_load and the machine have by themselves. Loopback only; everything ends with the program.
@@ -17,6 +18,7 @@ import http.client
 import json
 import math
 import os
+import platform
 import re
 import shutil
 import signal
@@ -214,6 +216,32 @@ class Nginx:
             yield self
 
 
+class Portkey:
+    """A gateway on Hono and Node, of bench/portkey; it neither stores nor knows who asks."""
+
+    def __init__(self, upstream, plan, folder):
+        machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), "")
+        modules = ROOT / "bench/portkey/node_modules"
+        self.program = [modules / f"node-linux-{machine}/bin/node",
+                        modules / "@portkey-ai/gateway/build/start-server.js"]
+        if not all(part.exists() for part in self.program):
+            raise Trouble("portkey is missing: npm ci --prefix bench/portkey")
+        self.folder, self.port = folder, free_port()
+        self.load = ["--target", "openai", "--url", f"127.0.0.1:{self.port}", "--model", plan.model,
+                     "--header", "x-portkey-provider: openai", "--header",
+                     f"x-portkey-custom-host: http://127.0.0.1:{upstream.port}/v1"]
+
+    @contextlib.contextmanager
+    def started(self):
+        log = self.folder / "portkey.log"
+        arguments = [*self.program, f"--port={self.port}", "--headless"]
+        with running(arguments, log) as child:
+            wait_until("Portkey", child, log,
+                       lambda: True if "Ready for connections" in log.read_text() else None)
+            self.pid = child.pid
+            yield self
+
+
 class Parley:
     def __init__(self, upstream, plan, folder):
         self.program = plan.build / "parley"
@@ -355,7 +383,7 @@ def medians(runs):
 
 def print_table(summaries):
     def line(name, values):
-        print(f"{name:<14}" + "".join(f"{value:>14}" for value in values))
+        print(f"{name:<17}" + "".join(f"{value:>14}" for value in values))
 
     line("", [title for title, _, _ in COLUMNS])
     for name, summary in summaries.items():
@@ -368,11 +396,12 @@ def print_table(summaries):
 
 
 def ratios(summaries):
-    reference = summaries.get("nginx")
-    return {f"{name} : nginx": {title: summary[title] / reference[title]
-                                for title, _, has_ratio in COLUMNS
-                                if has_ratio and summary[title] is not None and reference[title]}
-            for name, summary in summaries.items() if reference and name == "parley"}
+    ours = summaries.get("parley")
+    return {f"parley : {name}": {title: ours[title] / theirs[title]
+                                 for title, _, has_ratio in COLUMNS
+                                 if has_ratio and ours[title] is not None and theirs[title]}
+            for name, theirs in summaries.items()
+            if ours and name in ("nginx", "portkey")}
 
 
 def run_all(options, stack):
@@ -385,6 +414,7 @@ def run_all(options, stack):
     upstream = Upstream(stack, plan.build / "bench", folder, total_s)
     kinds = {"direct": lambda: Direct(upstream, plan),
              "nginx": lambda: Nginx(upstream, plan, folder),
+             "portkey": lambda: Portkey(upstream, plan, folder),
              "parley": lambda: Parley(upstream, plan, folder)}
     targets = {name: kinds[name]() for name in options.targets}
     print(f"{plan.streams} streams of {plan.rate} tokens/s ({plan.model}), window "
@@ -415,11 +445,11 @@ def parse_options():
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench/stream.json")
     options = parser.parse_args()
     options.targets = options.targets.split(",")
-    if not set(options.targets) <= {"direct", "nginx", "parley"}:
-        parser.error("--targets knows direct, nginx and parley")
-    if not (1 <= options.streams <= 9000 and 0.01 <= options.rate <= 1000
+    if not set(options.targets) <= {"direct", "nginx", "portkey", "parley"}:
+        parser.error("--targets knows direct, nginx, portkey and parley")
+    if not (1 <= options.streams <= 9500 and 0.01 <= options.rate <= 1000
             and 1 <= options.seconds <= 600 and 1 <= options.runs <= 20):
-        parser.error("--streams 1..9000, --rate 0.01..1000, --seconds 1..600, --runs 1..20")
+        parser.error("--streams 1..9500, --rate 0.01..1000, --seconds 1..600, --runs 1..20")
     return options
 
 
