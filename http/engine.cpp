@@ -2,6 +2,7 @@
 
 #include <httplib.h>
 
+#include <cctype>
 #include <cstring>
 
 namespace parley::http {
@@ -157,10 +158,12 @@ struct engine::server final : httplib::Server {
 std::optional<std::string> parsed_request::header(const std::string& name) const {
   auto& parsed = *static_cast<const httplib::Request*>(parsed_);
   if (auto found = parsed.headers.find(name); found != parsed.headers.end()) return found->second;
-  // Kept from httplib, but part of the request.
-  if (name.size() == 12 && ::strcasecmp(name.c_str(), "content-type") == 0)
-    if (auto type = clean_->head.headers.find("content-type")) return std::string{*type};
-  return std::nullopt;
+  // Kept from httplib, or left out by it because it is empty, but part of the request.
+  auto lower = name;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  auto kept = clean_->head.headers.find(lower);
+  if (!kept || (!kept->empty() && lower != "content-type")) return std::nullopt;
+  return std::string{*kept};
 }
 
 std::optional<std::string> parsed_request::query(const std::string& name) const {

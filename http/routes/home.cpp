@@ -53,13 +53,13 @@ health_report look(edge& at) {
 
 expected<void> home(edge& at, exchange& x, const parsed_request& request) {
   std::string text{first_page};
-  auto host = request.header("Host").value_or("localhost");
+  auto host = request.header("Host").value_or("");
   // Only what can stand in a host name: the header is the client's.
   std::erase_if(host, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != ':' && c != '-' &&
            c != '[' && c != ']';
   });
-  text.replace(text.find("HOST"), 4, host);
+  text.replace(text.find("HOST"), 4, host.empty() ? "localhost" : host);
   at.answer_now(x, {200, {}, "text/html; charset=utf-8", std::move(text)});
   return {};
 }

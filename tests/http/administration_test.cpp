@@ -27,6 +27,9 @@ http_answer sign_up(node_world& world, const std::string& name, const std::strin
 TEST_CASE("an account made without a password has a code to hand over") {
   node_world world;
   auto& ada = world.ada();
+  // An empty one is a mistake, not none.
+  auto empty = world.post(ada, "/api/users", R"({"username":"eve"})", {{"Idempotency-Key", ""}});
+  CHECK(empty.status == 400);
   auto made = world.post(ada, "/api/users", R"({"username":"eve"})", {{"Idempotency-Key", "k1"}});
   CHECK(made.status == 201);
   CHECK(made.at("/status") == "invited");

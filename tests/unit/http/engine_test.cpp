@@ -32,6 +32,7 @@ TEST_CASE("engine: a handler sees header and query decoded, and answers") {
   auto r = request(method::post, "a=%20x%26&b=1+2&a=second&empty");
   r.head.headers.add("x-percent", "100%0d%0aX: y %41");
   r.head.headers.add("content-type", "multipart/form-data; boundary=x");
+  r.head.headers.add("x-empty", "");
   r.body = "--x\r\n";
   int calls = 0;
   auto bytes = e.run(r, true, [&](const parsed_request& parsed, answer& to) {
@@ -42,6 +43,8 @@ TEST_CASE("engine: a handler sees header and query decoded, and answers") {
     CHECK(parsed.query_parameters().size() == 4);
     CHECK(parsed.header("X-Percent") == "100%0d%0aX: y %41");
     CHECK(parsed.header("Content-Type") == "multipart/form-data; boundary=x");
+    CHECK(parsed.header("X-Empty") == "");
+    CHECK_FALSE(parsed.header("X-Absent"));
     CHECK(parsed.body() == "--x\r\n");
     to.status = 201;
     to.headers.emplace_back("Location", "/x");
