@@ -20,9 +20,10 @@ commands_of() {
        inside' "$1"
 }
 
-make_chroot systemd systemd-sysv dbus curl jq
+make_chroot systemd systemd-sysv dbus curl jq python3
 mkdir "$root/srv/proof"
 cp "$package" "$root/srv/proof/parley_0.1.0_amd64.deb"
+cp "$repository"/deploy/prove_restart.py "$repository"/tests/system/support.py "$root/srv/proof/"
 # The container has no network: what the package needs is here before.
 # shellcheck disable=SC2016 # expanded inside
 inside bash -c 'apt-get update -q && apt-get install -y -q --no-install-recommends \
@@ -49,6 +50,23 @@ answers() {
 log_in() {
   curl -sf http://127.0.0.1:8080/api/auth/login -H 'Content-Type: application/json' \
     -d "{\"username\": \"ada\", \"password\": \"$(cat /run/password)\"}" | jq -r .accessToken
+}
+# Of 50 users, who log in one after the other.
+restart_under_streams() {
+  systemctl stop parley
+  runuser -u parley -- parley user add --config /etc/parley/parley.toml --count 50 --role USER \
+    >/srv/proof/users
+  mkdir -p /run/systemd/system/parley.service.d
+  printf '[Service]\nEnvironment=PARLEY_LOGIN_CALLS_PER_MIN=1000\n' \
+    >/run/systemd/system/parley.service.d/crowd.conf
+  systemctl daemon-reload
+  systemctl start parley
+  answers
+  python3 /srv/proof/prove_restart.py "$(log_in)" /srv/proof/users
+  rm -r /run/systemd/system/parley.service.d
+  systemctl daemon-reload
+  systemctl restart parley
+  answers
 }
 pid() { systemctl show -P MainPID parley; }
 after_block() {
@@ -84,6 +102,7 @@ after_block() {
       if [[ -e /usr/bin/parley ]]; then
         answers
         [[ -n $(log_in) ]]
+        [[ $1 != 3 ]] || restart_under_streams
       fi
       ;;
   esac
@@ -107,19 +126,19 @@ Type=oneshot
 ExecStart=/bin/bash /srv/proof/prove.sh
 StandardOutput=file:/srv/proof/prove.log
 StandardError=file:/srv/proof/prove.log
-TimeoutStartSec=180
+TimeoutStartSec=420
 [Install]
 WantedBy=multi-user.target
 UNIT
 ln -s ../prove.service "$root/etc/systemd/system/multi-user.target.wants/prove.service"
 
 echo "==> Booting it"
-timeout --kill-after=10 300 systemd-nspawn --quiet --boot --directory="$root" --private-network \
+timeout --kill-after=10 600 systemd-nspawn --quiet --boot --directory="$root" --private-network \
   --register=no --keep-unit --console=passive --machine=parley-proof \
   >"$root/srv/proof/boot.log" 2>&1 || true
 if ! grep -q '^--- all is proven$' "$root/srv/proof/prove.log"; then
   tail -n 40 "$root/srv/proof/boot.log" "$root/srv/proof/prove.log" >&2
   fail "not all of it is so"
 fi
-grep '^--- block .* proven$' "$root/srv/proof/prove.log"
+grep -e '^--- block .* proven$' -e '^--- restarted' "$root/srv/proof/prove.log"
 echo "==> The service is proven"
