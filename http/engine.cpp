@@ -2,8 +2,9 @@
 
 #include <httplib.h>
 
-#include <cctype>
 #include <cstring>
+
+#include "http/guard_head.hpp"
 
 namespace parley::http {
 
@@ -156,14 +157,17 @@ struct engine::server final : httplib::Server {
 };
 
 std::optional<std::string> parsed_request::header(const std::string& name) const {
+  const auto& headers = clean_->head.headers;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    auto field = headers.at(i);
+    if (!is_same_word(name, field.name)) continue;
+    // Kept from httplib, or left out by it because it is empty.
+    if (field.value.empty() || field.name == "content-type") return std::string{field.value};
+    break;
+  }
   auto& parsed = *static_cast<const httplib::Request*>(parsed_);
   if (auto found = parsed.headers.find(name); found != parsed.headers.end()) return found->second;
-  // Kept from httplib, or left out by it because it is empty, but part of the request.
-  auto lower = name;
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  auto kept = clean_->head.headers.find(lower);
-  if (!kept || (!kept->empty() && lower != "content-type")) return std::nullopt;
-  return std::string{*kept};
+  return std::nullopt;
 }
 
 std::optional<std::string> parsed_request::query(const std::string& name) const {

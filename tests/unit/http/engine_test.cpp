@@ -33,6 +33,7 @@ TEST_CASE("engine: a handler sees header and query decoded, and answers") {
   r.head.headers.add("x-percent", "100%0d%0aX: y %41");
   r.head.headers.add("content-type", "multipart/form-data; boundary=x");
   r.head.headers.add("x-empty", "");
+  r.head.headers.add("x-empty", "second");
   r.body = "--x\r\n";
   int calls = 0;
   auto bytes = e.run(r, true, [&](const parsed_request& parsed, answer& to) {
