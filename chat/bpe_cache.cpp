@@ -47,22 +47,25 @@ thread_caches& of_this_thread() {
 
 }  // namespace
 
-bpe_cache_use::bpe_cache_use(const bpe_tables& tables, uint64_t serial) {
+bpe_cache_use::hold::hold() {
   auto& mine = of_this_thread();
   // Only release_bpe_caches() ever holds another thread's, for as long as it takes to free them.
   if (mine.uses++ == 0)
     while (!mine.try_hold()) std::this_thread::yield();
-  auto& cache = mine.caches[tables.split() == bpe_format::pattern::o200k ? 1 : 0];
+}
+
+bpe_cache_use::hold::~hold() {
+  auto& mine = of_this_thread();
+  if (--mine.uses == 0) mine.let_go();
+}
+
+bpe_cache_use::bpe_cache_use(const bpe_tables& tables, uint64_t serial) {
+  auto& cache = of_this_thread().caches[tables.split() == bpe_format::pattern::o200k ? 1 : 0];
   if (!cache || cache->serial != serial) {
     cache = std::make_unique<bpe_cache>();
     cache->serial = serial;
   }
   cache_ = cache.get();
-}
-
-bpe_cache_use::~bpe_cache_use() {
-  auto& mine = of_this_thread();
-  if (--mine.uses == 0) mine.let_go();
 }
 
 void release_bpe_caches() {

@@ -45,13 +45,19 @@ class bpe_cache_use {
   /// Emptied if it held other tables'. `serial` is a number that no other tables of this process
   /// have or had.
   bpe_cache_use(const bpe_tables& tables, uint64_t serial);
-  ~bpe_cache_use();
   bpe_cache_use(const bpe_cache_use&) = delete;
   bpe_cache_use& operator=(const bpe_cache_use&) = delete;
 
   bpe_cache& operator*() const { return *cache_; }
 
  private:
+  /// Of the calling thread's caches; let go also if there is no memory for one.
+  struct hold {
+    hold();
+    ~hold();
+  };
+
+  hold hold_;
   bpe_cache* cache_;
 };
 

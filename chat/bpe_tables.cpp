@@ -86,7 +86,8 @@ expected<bpe_tables> bpe_tables::open(const std::string& path) {
   if (!file) {
     std::error_code failed;
     auto is_there = std::filesystem::exists(path, failed);
-    return fault("vocabulary_missing", path, is_there ? "cannot be read" : "is missing");
+    return fault("vocabulary_missing", path,
+                 is_there ? "cannot be read (" + sentence_of(file.error()) + ")" : "is missing");
   }
   if (auto e = check(path, file->bytes())) return e;
   bpe_tables tables{std::move(*file)};

@@ -66,6 +66,13 @@ TEST_CASE("a missing table is said in one sentence") {
   CHECK(sentence.find('\n') == std::string::npos);
 }
 
+TEST_CASE("a table that can't be read says why") {
+  auto tables = bpe_tables::open("/tmp");
+  REQUIRE_FALSE(tables);
+  CHECK(sentence_of(tables.error()).find("cannot be read (/tmp: is a folder.)") !=
+        std::string::npos);
+}
+
 TEST_CASE("a whole table is opened") {
   CHECK(reason_of(table_bytes()) == "opened");
 }
