@@ -17,11 +17,13 @@ ip link set lo up
 image=$(realpath "${1:?which image? ./dev package image}")
 mb_max=60
 store=$(mktemp -d /var/tmp/parley-image-XXXXXX)
-server=""
+server=""   # buildah, and what it runs
+process=""
 fail() { printf 'prove_image: %s\n' "$*" >&2; exit 1; }
 say() { printf '==> %s\n' "$*"; }
 in_store() { buildah --storage-driver vfs --root "$store/root" --runroot "$store/run" "$@"; }
 clean_up() {
+  [[ -z $process ]] || kill -TERM "$process" 2>/dev/null || true
   [[ -z $server ]] || kill -TERM "$server" 2>/dev/null || true
   wait
   rm -rf --one-file-system "$store"
@@ -51,6 +53,7 @@ for ((tries = 0; tries < 300; ++tries)); do
   kill -0 "$server" 2>/dev/null || { cat "$store/log" >&2; fail "it did not start"; }
   sleep 0.1
 done
+process=$(pgrep -n -f "^([^ ]*/)?${command[*]} --demo\$") || fail "its process is not found"
 in_container "${health[@]}" || fail "its HEALTHCHECK fails"
 say "it serves, and its HEALTHCHECK passes"
 code=$(sed -n 's/.*"setupCode":"\([^"]*\)".*/\1/p' "$store/log")
@@ -64,13 +67,11 @@ say "/docs has its page"
 root=$(in_store mount "$container")
 printf 'hello world' >"$root/tmp/text"
 counted=$(in_container parley tokens --encoding o200k_base --file /tmp/text --ids)
-[[ $counted == "[24912,2375]" ]] ||
-  fail "it does not count exactly"
+[[ $counted == "[24912,2375]" ]] || fail "it does not count exactly"
 say "it counts exactly"
-process=$(pgrep -f "^${command[*]} --demo" | head -n 1)
 [[ $(stat -c %u "/proc/$process") != 0 ]] || fail "it runs as root"
 kill -TERM "$process"
 wait "$server" || fail "it ended with $?"
-server=""
+server="" process=""
 grep -q '"node.stopped"\|node.stopped' "$store/log" || fail "it did not stop in order"
 say "it stops on SIGTERM; the image is proven"
