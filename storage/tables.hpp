@@ -97,6 +97,8 @@ expected<int64_t> interrupt_replies(connection& db, instant now, int64_t replies
 
 /// Defines what the triggers of search call; before anything is written to sessions or messages.
 expected<void> define_search(connection& db);
+/// indexed_text of a message's parts, a column of JSON; empty if they cannot be read.
+std::string indexed_parts(int64_t owner, std::string_view json);
 /// Removes the words of erased texts from the index's file by merging all its parts, a piece at a
 /// time. That costs what the index is large, so it begins the less often the larger it is, at least
 /// once a day. In a transaction of the caller.

@@ -23,14 +23,6 @@ expected<std::vector<part>> parts_in(const json_value& from) {
   return parts;
 }
 
-std::string index_parts(int64_t owner, std::string_view json) {
-  json_reader reader{{.bytes_max = size_t{64} << 20, .strict = false}};
-  auto parsed = reader.parse(json);
-  if (!parsed) return {};
-  auto parts = parts_in(*parsed);
-  return parts ? indexed_text(owner, content_of(*parts)) : std::string{};
-}
-
 /// Where a page begins, and what all pages of one list have in common.
 struct place {
   int64_t is_newest = 0;
@@ -283,9 +275,17 @@ std::chrono::milliseconds purge_wait(int64_t rows) {
 
 }  // namespace
 
+std::string indexed_parts(int64_t owner, std::string_view json) {
+  json_reader reader{{.bytes_max = size_t{64} << 20, .strict = false}};
+  auto parsed = reader.parse(json);
+  if (!parsed) return {};
+  auto parts = parts_in(*parsed);
+  return parts ? indexed_text(owner, content_of(*parts)) : std::string{};
+}
+
 expected<void> define_search(connection& db) {
   TRY_DONE(db.define("indexed_text", indexed_text));
-  return db.define("indexed_parts", index_parts);
+  return db.define("indexed_parts", indexed_parts);
 }
 
 expected<sweep_result> purge_search(connection& db, instant now, int64_t pages_max) {
