@@ -57,7 +57,7 @@ struct provider_state : upstream_listener {
     call.fallback = std::move(message.fallback);
     call.ways = ways_of(call.asked, call.fallback.get());
     if (++sinks_[call.sink.address()] == 1) self_->monitor(call.sink);
-    call.tick.arm(self_->loop(), self_->services.tick_length);
+    call.arm_tick(self_->loop(), self_->services.tick_length);
     take_way(call, first_way(call));
   }
 
@@ -345,7 +345,7 @@ struct provider_state : upstream_listener {
     auto* call = find(id);
     if (!call) return;
     tell(call->sink, reply_tick{id});
-    call->tick.arm(self_->loop(), self_->services.tick_length);
+    call->arm_tick(self_->loop(), self_->services.tick_length);
   }
 
   /// The response is complete, or `fault` broke it off: then the reply may be whole all the same,

@@ -25,6 +25,13 @@ struct running_call {
   /// Of the way taken; its base URL and key are the way's.
   const model_config& model() const { return taken().is_fallback ? fallback->model : asked; }
   bool is_accepted() const { return head.status >= 200 && head.status <= 299; }
+  /// All calls tick at the same tenths of the length: STORAGE is woken for the checkpoints of many
+  /// replies at a time, not for each.
+  void arm_tick(io_loop& loop, std::chrono::milliseconds length) {
+    using std::chrono::milliseconds;
+    auto now = std::chrono::duration_cast<milliseconds>(loop.now().time_since_epoch());
+    tick.arm(loop, length - now % std::max(length / 10, milliseconds{1}));
+  }
 
   call_id id = 0;
   reply_sink_actor sink;           // of a reply
