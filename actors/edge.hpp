@@ -39,10 +39,10 @@ PARLEY_INSPECT(stream_count, open)
 /// messages and answers into HTTP; reads replies as slices while its connections have room.
 using edge_actor = caf::typed_actor<
     // message           what it does
+    tell<slice>,                        // from SESSION; often, so it is looked for first
     tell<request_arrived>,              // from the reactor
     tell<client_gone>,                  // from the reactor
     tell<buffer_drained>,               // from the reactor: grant credit again
-    tell<slice>,                        // from SESSION
     tell<event_slice>,                  // from USER
     tell<call_slice>,                   // from CALL
     tell<drain>,                        // from app/node

@@ -20,9 +20,11 @@ using session_parent_actor =
 /// stops because of one.
 using session_actor = caf::typed_actor<
     // message         answer        what it does
+    tell<reply_delta>,                  // from PROVIDER; what comes with each token stands first:
+    tell<grant_credit>,                 // from a reader: so many more bytes may be sent
+    tell<reply_tick>,                   // from PROVIDER, each second: checkpoint
     ask<start_turn, reply_ticket>,      // store the draft and start the model; answers once stored
     ask<follow_reply, reply_ticket>,    // slices are then told to the reader while credit lasts
-    tell<grant_credit>,                 // from a reader: so many more bytes may be sent
     tell<leave_reply>,                  // from a reader: its client is gone
     ask<stop_reply, done>,              // cancel upstream; what arrived is kept and stored
     ask<change_session, session>,       // merge patch, stored
@@ -37,10 +39,8 @@ using session_actor = caf::typed_actor<
     ask<make_summary, session_summary>,   // the model writes it now
     tell<session_work>,                   // from itself: something to do once a turn is over
     tell<end_streams>,                    // from USER: a login ended
-    tell<reply_delta>,                    // from PROVIDER
     tell<reply_finished>,                 // from PROVIDER: usage and reason
     tell<reply_failed>,                   // from PROVIDER: a safe error
-    tell<reply_tick>,                     // from PROVIDER, each second: checkpoint
     tell<checkpoint_lost>,                // from STORAGE: make it again
     tell<idle_check>,                     // from itself
     tell<rest>,                           // from USER: sleep if idle

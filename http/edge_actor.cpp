@@ -30,9 +30,10 @@ class edge_impl final : public edge_self {
 
   behavior_type make_behavior() override {
     state.begin(loop(), std::move(parts_), address_, listening_);
-    return {handle<request_arrived>(this), handle<client_gone>(this),  handle<buffer_drained>(this),
-            handle<slice>(this),           handle<event_slice>(this),  handle<call_slice>(this),
-            handle<drain>(this),           handle<count_streams>(this)};
+    // In the order in which a message is looked for: what comes with each token first.
+    return {handle<slice>(this),          handle<request_arrived>(this), handle<client_gone>(this),
+            handle<buffer_drained>(this), handle<event_slice>(this),     handle<call_slice>(this),
+            handle<drain>(this),          handle<count_streams>(this)};
   }
 
  private:
