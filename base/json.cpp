@@ -5,6 +5,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace parley {
 
@@ -63,6 +64,25 @@ const char* strict_fault(dom::element element, size_t keys_max) {
     default:
       return nullptr;
   }
+}
+
+// Where the next character stands that JSON wants escaped, or the text's size (RFC 8259, 7).
+size_t next_escaped(std::string_view text, size_t from) {
+  constexpr auto each = ~uint64_t{0} / 255;  // 0x0101…
+  constexpr auto tops = each * 0x80;
+  // The top bit of each byte that is zero; those behind the first may be wrong.
+  auto zero = [](uint64_t word) { return (word - each) & ~word & tops; };
+  for (; from + sizeof(uint64_t) <= text.size(); from += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + from, sizeof word);
+    auto controls = (word - each * 0x20) & ~word & tops;
+    if ((controls | zero(word ^ each * '"') | zero(word ^ each * '\\')) != 0) break;
+  }
+  for (; from < text.size(); ++from) {
+    auto byte = static_cast<unsigned char>(text[from]);
+    if (byte < 0x20 || byte == '"' || byte == '\\') break;
+  }
+  return from;
 }
 
 }  // namespace
@@ -239,9 +259,8 @@ void append_json_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   out += '"';
   size_t copied = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = next_escaped(text, 0); i < text.size(); i = next_escaped(text, i + 1)) {
     auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
     out.append(text, copied, i - copied);
     copied = i + 1;
     switch (byte) {

@@ -17,11 +17,13 @@ size_t find(std::string_view text, size_t from, size_t to, char c) {
 
 // A line break inside a name or id would let its text forge fields.
 void append_field(std::string& out, std::string_view name, std::string_view value) {
+  auto is_break = [](char c) { return c == '\n' || c == '\r' || c == '\0'; };
   out += name;
   out += ": ";
-  for (auto c : value) {
-    if (c != '\n' && c != '\r' && c != '\0') out += c;
-  }
+  auto begin = out.size();
+  out += value;
+  out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_break),
+            out.end());
   out += '\n';
 }
 
@@ -165,7 +167,7 @@ void append_event(std::string& out, std::string_view id, std::string_view name,
   if (!id.empty()) append_field(out, "id", id);
   if (!name.empty()) append_field(out, "event", name);
   while (true) {
-    auto end = std::min(data.find_first_of("\r\n"), data.size());
+    auto end = find(data, 0, find(data, 0, data.size(), '\n'), '\r');
     out += "data: ";
     out += data.substr(0, end);
     out += '\n';

@@ -180,3 +180,16 @@ TEST_CASE("the meter of a reply agrees with the measure of the whole") {
     }
   }
 }
+
+TEST_CASE("kinds of bytes are told apart in texts of any length") {
+  token_counter without;
+  for (size_t copies : {1, 100, 20'000}) {
+    std::string text;
+    for (size_t i = 0; i < copies; ++i) text += "aZ1 -\n世";
+    auto measure = without.measure(token_vocabulary::bytes, text);
+    auto expected = static_cast<int32_t>(copies);
+    CHECK(measure.wide == expected);
+    CHECK(measure.symbols == 2 * expected);
+    CHECK(measure.guessed == (6 * expected + 3) / 4 + expected);
+  }
+}
