@@ -7,8 +7,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -53,6 +55,26 @@ static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 // The name below the folder of what is open, "" of all else.
 static char names[descriptors_max][name_bytes_max];
 
+// A crash says where, since the server leaves no core.
+static void tell_crash(int number) {
+  void* frames[64];
+  backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+  raise(number);
+}
+
+static void tell_crashes(void) {
+  static const int crashes[] = {SIGFPE, SIGSEGV, SIGBUS, SIGILL};
+  void* frame;
+  backtrace(&frame, 1);  // it allocates the first time
+  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; ++i) {
+    struct sigaction known;
+    // A sanitizer has a handler of its own.
+    if (sigaction(crashes[i], NULL, &known) != 0 || known.sa_handler != SIG_DFL) continue;
+    struct sigaction told = {.sa_handler = tell_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    sigaction(crashes[i], &told, NULL);
+  }
+}
+
 __attribute__((constructor)) static void begin(void) {
   const char* path = getenv("FAULT_CONTROL");
   orders = &no_orders;
@@ -65,6 +87,7 @@ __attribute__((constructor)) static void begin(void) {
   }
   path = getenv("FAULT_FOLDER");
   if (path) strncpy(folder, path, sizeof folder - 1);
+  tell_crashes();
   path = getenv("FAULT_LOG");
   if (path)
     log_fd =
