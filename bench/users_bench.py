@@ -60,6 +60,7 @@ def measure(folder, options, support):
             list(threads.map(lambda number: open_app(server, people, number, model),
                              range(options.users)))
         took_s = time.monotonic() - begun
+        time.sleep(2)  # the gauge is set once a second
         awake = int(re.search(r"^parley_users_awake (\d+)$", server.client().get("/metrics").body,
                               re.MULTILINE).group(1))
         awake_mb = pss_mb(server)
