@@ -2,13 +2,38 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "http/request_metrics.hpp"
 
 namespace parley::app {
 
-void idle_memory::look(int64_t users_awake, const storage_actor& storage,
-                       const reader_actor& reader) {
-  if (users_awake > 0) {
+namespace {
+
+// Probes and a scraper of metrics ask a few times a look.
+constexpr uint64_t quiet_work_max = 10;
+constexpr int quiet_looks_min = 12;
+
+}  // namespace
+
+bool idle_memory::is_at_rest() {
+  auto done =
+      http::count_requests().requests + metrics().total("parley_storage_transactions_total");
+  auto is_quiet = done - std::exchange(work_done_, done) <= quiet_work_max;
+  auto is_asleep = metrics().gauge("parley_users_awake", "").value() == 0;
+  if (std::exchange(was_asleep_, is_asleep) != is_asleep) {
+    stage_ = stage::used;
+    quiet_looks_ = 0;
+  }
+  quiet_looks_ = is_quiet ? std::min(quiet_looks_ + 1, quiet_looks_min) : 0;
+  return is_asleep || quiet_looks_ == quiet_looks_min;
+}
+
+bool idle_memory::look(const storage_actor& storage, const reader_actor& reader) {
+  if (!is_at_rest()) {
     stage_ = stage::used;
   } else if (stage_ == stage::used) {
     stage_ = stage::asked;
@@ -19,7 +44,9 @@ void idle_memory::look(int64_t users_awake, const storage_actor& storage,
     counter_.release_memory();
     ::malloc_trim(0);
     log_debug("memory.given_back");
+    return true;
   }
+  return false;
 }
 
 }  // namespace parley::app

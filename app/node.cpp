@@ -463,8 +463,7 @@ bool node::answers() const {
   return parts_->open_exchanges().silent == 0;
 }
 void node::rest_if_idle() {
-  parts_->memory->look(metrics().gauge("parley_users_awake", "").value(), parts_->storage,
-                       parts_->reader);
+  parts_->memory->look(parts_->storage, parts_->reader);
 }
 uint16_t node::port() const {
   return parts_->port;
