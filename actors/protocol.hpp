@@ -82,6 +82,34 @@ extern std::atomic<fault_hook> handler_fault_hook;
 /// actor without a print, and of foreign exits only `kill` and `user_shutdown` end it.
 void harden(caf::scheduled_actor* self);
 
+namespace detail {
+
+/// A question of `asker`, put to `next` as if by the asker itself.
+template <class Handle, class M>
+void put(const Handle& next, const caf::strong_actor_ptr& asker, caf::message_id id,
+         const caf::mailbox_element::forwarding_stack& stages, M message,
+         caf::execution_unit* unit) {
+  auto element = caf::make_mailbox_element(asker, id, stages, std::move(message));
+  caf::actor_cast<caf::abstract_actor*>(next)->enqueue(std::move(element), unit);
+}
+
+template <class Handle, class M>
+using delegated_of =
+    typename caf::response_type<typename Handle::signatures, std::decay_t<M>>::delegated_type;
+
+}  // namespace detail
+
+/// Hands the question that `self` is answering on as `message`: `next` answers the asker itself.
+/// CAF's delegate takes the asker out of the question before it allocates: without memory nobody
+/// would ever answer.
+template <class Handle, class M>
+detail::delegated_of<Handle, M> hand_on(caf::local_actor* self, const Handle& next, M message) {
+  auto& asked = *self->current_mailbox_element();
+  detail::put(next, asked.sender, asked.mid, asked.stages, std::move(message), self->context());
+  asked.mid.mark_as_answered();
+  return {};
+}
+
 /// A late answer: delivers `unavailable` when it is dropped, so nobody waits for ever. Keep it in
 /// the actor's state (a promise captured by a lambda alone is lost when the actor ends).
 template <class R>
@@ -116,7 +144,9 @@ class answer {
   template <class Handle, class M>
   void hand_on(const Handle& next, M message) {
     if (!is_open_) return;
-    promise_.delegate(next, std::move(message));
+    const caf::response_promise& known = promise_;
+    detail::put(next, known.source(), known.id(), known.stages(), std::move(message), nullptr);
+    promise_ = {};
     is_open_ = false;
   }
 

@@ -91,7 +91,7 @@ namespace {
 template <class Question, class Answer>
 auto forward(reader_actor::stateful_pointer<reader_pool_state> self) {
   return [self](const Question& question) -> caf::result<Answer> {
-    if (auto next = self->state.next()) return self->delegate(*next, question);
+    if (auto next = self->state.next()) return hand_on(self, *next, question);
     return too_busy();
   };
 }

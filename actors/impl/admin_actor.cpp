@@ -132,8 +132,9 @@ void admin_state::show_account(uint64_t key, user_id id) {
 }
 
 caf::result<page_of<user>> admin_state::on(const list_users& message) const {
-  return self->delegate(parts_.reader, list_accounts{message.page, message.search, message.role,
-                                                     message.status, message.order});
+  return hand_on(
+      self, parts_.reader,
+      list_accounts{message.page, message.search, message.role, message.status, message.order});
 }
 
 caf::result<user> admin_state::on(const get_user& message) {

@@ -163,7 +163,7 @@ void admin_state::enrol_once(uint64_t key, const std::shared_ptr<const enrol_use
 // -- Invitations --------------------------------------------------------------------------------
 
 caf::result<page_of<invitation>> admin_state::on(const list_invitations& message) const {
-  return self->delegate(parts_.reader, page_invitations{message.page});
+  return hand_on(self, parts_.reader, page_invitations{message.page});
 }
 
 caf::result<invitation> admin_state::on(const get_invitation& message) {

@@ -42,7 +42,7 @@ caf::result<quota_settings> admin_state::on(const change_quotas& message) {
 
 caf::result<usage_report> admin_state::on(const list_all_usage& message) {
   TRY(auto range, plan_usage(message.query, parts_.quotas->read()->zone, now()));
-  return self->delegate(parts_.reader, read_usage{std::nullopt, std::move(range)});
+  return hand_on(self, parts_.reader, read_usage{std::nullopt, std::move(range)});
 }
 
 }  // namespace parley

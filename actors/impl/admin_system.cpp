@@ -76,7 +76,7 @@ caf::result<model_config> admin_state::on(const draft_system_model& message) con
 }
 
 caf::result<page_of<audit_entry>> admin_state::on(const list_audit& message) const {
-  return self->delegate(parts_.reader, page_audit{message.page, message.filter});
+  return hand_on(self, parts_.reader, page_audit{message.page, message.filter});
 }
 
 caf::result<model_config> admin_state::on(const add_system_model& message) {

@@ -114,7 +114,7 @@ caf::result<page_of<job>> jobs_state::on(const list_jobs& asked) {
 
 caf::result<job> jobs_state::on(const get_job& asked) {
   if (auto* known = find(asked.owner_id, asked.id)) return known->work;
-  return self->delegate(parts_.reader, read_job{asked.owner_id, asked.id});
+  return hand_on(self, parts_.reader, read_job{asked.owner_id, asked.id});
 }
 
 caf::result<done> jobs_state::on(const drop_job& asked) {

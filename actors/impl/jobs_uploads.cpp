@@ -43,7 +43,7 @@ caf::result<upload> jobs_state::on(const add_upload& asked) {
 }
 
 caf::result<upload> jobs_state::on(const get_upload& asked) const {
-  return self->delegate(parts_.reader, read_upload{asked.owner_id, asked.id});
+  return hand_on(self, parts_.reader, read_upload{asked.owner_id, asked.id});
 }
 
 // -- Pieces -------------------------------------------------------------------------------------

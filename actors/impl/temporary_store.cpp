@@ -34,7 +34,7 @@ struct temporary_state {
       return fault;
     }
     if (used.changes.empty()) return done{};
-    return self->delegate(storage, std::move(used));
+    return hand_on(self, storage, std::move(used));
   }
   void on(const checkpoint_reply&) {}
 

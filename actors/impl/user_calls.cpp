@@ -13,7 +13,7 @@ caf::result<model_config> user_state::on(const get_named_model& asked) {
       return judged(model);
   if (asked.name.empty()) return model_gone();
   find_system_model wanted{{}, model_purpose::turn, viewer(), asked.name};
-  if (by.key.is_none()) return self->delegate(parts_->system_models, std::move(wanted));
+  if (by.key.is_none()) return hand_on(self, parts_->system_models, std::move(wanted));
   auto held = answers.hold<model_config>(self);
   self->request(parts_->system_models, caf::infinite, std::move(wanted))
       .then(

@@ -32,8 +32,8 @@ caf::result<model_config> user_state::on(const get_model& message) {
   if (auto* model = find_model_in(models_, message.id)) return *model;
   if (message.id.is_none()) return model_gone();
   if (account_.role != role::admin)
-    return self->delegate(parts_->system_models,
-                          find_system_model{message.id, model_purpose::turn, viewer()});
+    return hand_on(self, parts_->system_models,
+                   find_system_model{message.id, model_purpose::turn, viewer()});
   // An ADMIN sees all, also those that are disabled or open to others alone.
   auto held = answers.hold<model_config>(self);
   self->request(parts_->system_models, caf::infinite, list_system_models{})
@@ -186,7 +186,7 @@ caf::result<model_config> user_state::on(const find_model& message) {
   if (message.purpose != model_purpose::turn) TRY_DONE(check_budget_left());
   if (message.purpose == model_purpose::summary) return find_summary_model(message.id);
   if (message.purpose == model_purpose::title)
-    return self->delegate(parts_->system_models, find_system_model{{}, model_purpose::title});
+    return hand_on(self, parts_->system_models, find_system_model{{}, model_purpose::title});
   if (message.id.is_none()) {
     auto held = answers.hold<model_config>(self);
     find_default_model(held.first);
@@ -194,8 +194,8 @@ caf::result<model_config> user_state::on(const find_model& message) {
   }
   auto* model = find_model_in(models_, message.id);
   if (model == nullptr)
-    return self->delegate(parts_->system_models,
-                          find_system_model{message.id, model_purpose::turn, viewer()});
+    return hand_on(self, parts_->system_models,
+                   find_system_model{message.id, model_purpose::turn, viewer()});
   if (!model->enabled) return model_gone();
   return judged(*model);
 }

@@ -173,12 +173,12 @@ void user_state::store_session(uint64_t key, const add_session& asked) {
 
 caf::result<page_of<session>> user_state::on(const list_sessions& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(parts_->reader, page_sessions{id_, message.page, message.filter});
+  return hand_on(self, parts_->reader, page_sessions{id_, message.page, message.filter});
 }
 
 caf::result<session> user_state::on(const get_session& message) {
   TRY_DONE(check_caller(message.who));
-  return self->delegate(texts_of(message.id), read_session{id_, message.id});
+  return hand_on(self, texts_of(message.id), read_session{id_, message.id});
 }
 
 caf::result<session> user_state::on(const patch_session& message) {
@@ -186,7 +186,7 @@ caf::result<session> user_state::on(const patch_session& message) {
   TRY_DONE(check_folder(message.change.patch));
   TRY(auto* entry, reach(message.id));
   ++entry->sent;
-  return self->delegate(entry->holder, message.change);
+  return hand_on(self, entry->holder, message.change);
 }
 
 caf::result<done> user_state::on(const remove_session& message) {
@@ -251,19 +251,18 @@ void user_state::fork(uint64_t key, const fork_own_session& asked) {
 
 caf::result<page_of<message>> user_state::on(const list_messages& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(texts_of(asked.session),
-                        page_messages{id_, asked.session, asked.page, asked.leaf, asked.after});
+  return hand_on(self, texts_of(asked.session),
+                 page_messages{id_, asked.session, asked.page, asked.leaf, asked.after});
 }
 
 caf::result<message> user_state::on(const get_message& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(texts_of(asked.session), read_message{id_, asked.session, asked.id});
+  return hand_on(self, texts_of(asked.session), read_message{id_, asked.session, asked.id});
 }
 
 caf::result<search_page> user_state::on(const search_own& asked) {
   TRY_DONE(check_caller(asked.who));
-  return self->delegate(parts_->reader,
-                        search_texts{id_, asked.question, asked.filter, asked.page});
+  return hand_on(self, parts_->reader, search_texts{id_, asked.question, asked.filter, asked.page});
 }
 
 // -- Turns --------------------------------------------------------------------------------------
@@ -425,7 +424,7 @@ caf::result<done> user_state::on(const stop_turn& asked) {
   if (!asked.session.is_none()) {
     TRY(auto* entry, reach(asked.session));
     ++entry->sent;
-    return self->delegate(entry->holder, stop_reply{asked.message});
+    return hand_on(self, entry->holder, stop_reply{asked.message});
   }
   auto held = answers.hold<done>(self);
   auto fail = [this, key = held.first](const error& cause) { answers.fail<done>(key, cause); };

@@ -29,7 +29,41 @@ void fail_row(actor_world& world, const Handle& actor, std::string_view name) {
   CHECK(handler_fault_hook.load() == nullptr);
 }
 
+bool is_memory_short = false;
+
+struct heavy_question {
+  heavy_question() = default;
+  heavy_question(const heavy_question&) {
+    if (is_memory_short) throw std::bad_alloc{};
+  }
+  heavy_question(heavy_question&&) = default;
+  heavy_question& operator=(const heavy_question&) = default;
+  heavy_question& operator=(heavy_question&&) = default;
+};
+PARLEY_INSPECT_HERE(heavy_question)
+
+using heavy_actor = caf::typed_actor<ask<heavy_question, done>>;
+
 }  // namespace
+
+TEST_CASE("a question that there is no memory to hand on is answered with an error") {
+  actor_world world;
+  auto last = world.own(world.system.spawn([]() -> heavy_actor::behavior_type {
+    return {[](const heavy_question&) { return done{}; }};
+  }));
+  auto first =
+      world.own(world.system.spawn([last](heavy_actor::pointer self) -> heavy_actor::behavior_type {
+        harden(self);
+        return {[self, last](const heavy_question& asked) -> caf::result<done> {
+          return hand_on(self, last, asked);
+        }};
+      }));
+  CHECK(world.ask<done>(first, heavy_question{}));
+  is_memory_short = true;
+  auto answer = world.ask<done>(first, heavy_question{});
+  is_memory_short = false;
+  CHECK_FALSE(answer);
+}
 
 TEST_CASE("USER: an exception in any row costs one request") {
   account_world world;
