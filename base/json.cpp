@@ -199,7 +199,9 @@ expected<json_value> json_reader::parse(std::string_view text) {
   s.padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);
   s.padded.assign(text);
   dom::element root;
-  if (auto fault = s.parser.parse(s.padded.data(), s.padded.size(), false).get(root))
+  auto fault = s.parser.parse(s.padded.data(), s.padded.size(), false).get(root);
+  if (fault == simdjson::MEMALLOC) return make_error(errc::unavailable);
+  if (fault)
     return make_error(errc::malformed, "malformed_json",
                       std::string{"This is not valid JSON: "} + simdjson::error_message(fault));
   if (s.limits.strict) {
