@@ -56,9 +56,13 @@ static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 static char names[descriptors_max][name_bytes_max];
 
 // A crash says where, since the server leaves no core.
-static void tell_crash(int number) {
+static void tell_frames(void) {
   void* frames[64];
   backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+}
+
+static void tell_crash(int number) {
+  tell_frames();
   raise(number);
 }
 
@@ -274,17 +278,25 @@ extern void* __libc_calloc(size_t count, size_t bytes);
 extern void* __libc_realloc(void* of, size_t bytes);
 extern void* __libc_memalign(size_t alignment, size_t bytes);
 
+// Which allocation it was is seen in what the server writes.
+static int fails_to_allocate(void) {
+  if (!fails(on_allocate)) return 0;
+  tell_frames();
+  errno = ENOMEM;
+  return 1;
+}
+
 void* malloc(size_t bytes) {
-  return fails(on_allocate) ? NULL : __libc_malloc(bytes);
+  return fails_to_allocate() ? NULL : __libc_malloc(bytes);
 }
 void* calloc(size_t count, size_t bytes) {
-  return fails(on_allocate) ? NULL : __libc_calloc(count, bytes);
+  return fails_to_allocate() ? NULL : __libc_calloc(count, bytes);
 }
 void* realloc(void* of, size_t bytes) {
-  return fails(on_allocate) ? NULL : __libc_realloc(of, bytes);
+  return fails_to_allocate() ? NULL : __libc_realloc(of, bytes);
 }
 void* memalign(size_t alignment, size_t bytes) {
-  return fails(on_allocate) ? NULL : __libc_memalign(alignment, bytes);
+  return fails_to_allocate() ? NULL : __libc_memalign(alignment, bytes);
 }
 void* aligned_alloc(size_t alignment, size_t bytes) {
   return memalign(alignment, bytes);
