@@ -5,6 +5,7 @@
 /// finds its actor in what the thread runs just now. Any thread; never fails.
 #pragma once
 
+#include "actors/floating.hpp"
 #include "actors/protocol.hpp"
 
 namespace parley {
@@ -16,9 +17,9 @@ inline thread_local caf::scheduled_actor* running_actor = nullptr;
 }  // namespace detail
 
 template <class Table, class State>
-class numerous_actor : public caf::stateful_actor<State, typename Table::base> {
+class numerous_actor : public floating<caf::stateful_actor<State, typename Table::base>> {
  public:
-  using super = caf::stateful_actor<State, typename Table::base>;
+  using super = floating<caf::stateful_actor<State, typename Table::base>>;
 
   explicit numerous_actor(caf::actor_config& config) : super(config) {}
 

@@ -4,6 +4,7 @@
 #include <future>
 #include <thread>
 
+#include "actors/floating.hpp"
 #include "actors/impl/admin_actor.hpp"
 #include "actors/impl/counter_actor.hpp"
 #include "actors/impl/directory_actor.hpp"
@@ -177,7 +178,7 @@ void node::parts::start_storage() {
     return system->spawn<caf::detached>(storage::reader, std::move(each));
   };
   reader = supervise<reader_actor>(*system, {.name = "reader"}, [this, pool] {
-    return system->spawn(storage::reader_pool, pool);
+    return spawn_floating(*system, storage::reader_pool, pool);
   });
 }
 

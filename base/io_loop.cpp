@@ -184,7 +184,7 @@ bool io_loop::post(std::function<void()> task) {
   return true;
 }
 
-void io_loop::exec_later(caf::resumable* resumable) {
+void io_loop::exec_later(caf::resumable* resumable) noexcept {
   // Within `run` the loop closes on its own thread and takes `ready` along then.
   if (is_on_thread() && !state_->is_closed) {
     state_->ready.push_back(resumable);

@@ -90,8 +90,9 @@ class io_loop final : public caf::execution_unit {
   /// Any thread: `task` runs on the loop, one wake-up for all that arrive until then. False once
   /// the loop has stopped: then `task` will not run.
   bool post(std::function<void()> task);
-  /// Any thread (CAF): `resumable` comes with one reference.
-  void exec_later(caf::resumable* resumable) override;
+  /// Any thread (CAF): `resumable` comes with one reference. Without memory the process ends: an
+  /// actor that is not run once it was woken would never run again (actors/floating.hpp).
+  void exec_later(caf::resumable* resumable) noexcept override;
 
   /// `fd` must be non-blocking.
   expected<watch_id> watch(int fd, uint32_t events, io_watcher& watcher);
@@ -132,7 +133,7 @@ class pinned : public Base {
   template <class... Args>
   pinned(caf::actor_config& config, io_loop& loop, Args&&... args)
       : Base(config, std::forward<Args>(args)...), loop_(&loop) {}
-  void enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) override {
+  void enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) noexcept override {
     Base::enqueue(std::move(element), loop_);
   }
   io_loop& loop() const { return *loop_; }

@@ -1,5 +1,6 @@
 #include "providers/alert_sender.hpp"
 
+#include "actors/floating.hpp"
 #include "base/alert_settings.hpp"
 #include "base/crypto.hpp"
 #include "providers/alert_payloads.hpp"
@@ -218,7 +219,7 @@ alert_sender_actor spawn_alert_sender(caf::actor_system& system, alert_sender_pa
   (void)start_libcurl();
   if (thread == sender_thread::own)
     return system.spawn<caf::detached>(run_alert_sender, std::move(parts));
-  return system.spawn(run_alert_sender, std::move(parts));
+  return spawn_floating(system, run_alert_sender, std::move(parts));
 }
 
 }  // namespace parley::providers

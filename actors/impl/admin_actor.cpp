@@ -1,5 +1,6 @@
 #include "actors/impl/admin_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/admin_state.hpp"
 #include "base/log.hpp"
@@ -187,7 +188,7 @@ admin_actor::behavior_type run_admin(admin_actor::stateful_pointer<admin_state> 
 
 admin_actor spawn_admin(caf::actor_system& system, admin_parts parts) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_admin, std::make_shared<admin_parts>(std::move(parts)));
+  return spawn_floating(system, run_admin, std::make_shared<admin_parts>(std::move(parts)));
 }
 
 }  // namespace parley

@@ -1,4 +1,5 @@
 // The worker that takes samples and keeps what fires in a file.
+#include "actors/floating.hpp"
 #include "actors/impl/alerts_actor.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -50,7 +51,7 @@ alert_watch_actor spawn_alert_watch(caf::actor_system& system, alert_watch_parts
                                     watch_thread thread) {
   if (thread == watch_thread::own)
     return system.spawn<caf::detached>(run_alert_watch, std::move(parts));
-  return system.spawn(run_alert_watch, std::move(parts));
+  return spawn_floating(system, run_alert_watch, std::move(parts));
 }
 
 }  // namespace parley

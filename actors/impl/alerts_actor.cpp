@@ -1,5 +1,6 @@
 #include "actors/impl/alerts_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -333,7 +334,7 @@ alerts_actor::behavior_type run_alerts(alerts_actor::stateful_pointer<alerts_sta
 }  // namespace
 
 alerts_actor spawn_alerts(caf::actor_system& system, alerts_parts parts) {
-  return system.spawn(run_alerts, std::move(parts));
+  return spawn_floating(system, run_alerts, std::move(parts));
 }
 
 }  // namespace parley

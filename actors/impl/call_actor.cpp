@@ -1,5 +1,6 @@
 #include "actors/impl/call_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "actors/impl/spend_pace.hpp"
 #include "base/log.hpp"
 #include "base/release.hpp"
@@ -440,7 +441,7 @@ call_actor::behavior_type run_call(call_state::pointer self,
 
 call_actor spawn_call(caf::actor_system& system, call_place place, const token_counter& counter) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_call, std::make_shared<call_place>(std::move(place)), &counter);
+  return spawn_floating(system, run_call, std::make_shared<call_place>(std::move(place)), &counter);
 }
 
 }  // namespace parley

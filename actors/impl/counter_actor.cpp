@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "actors/floating.hpp"
 #include "base/log.hpp"
 #include "chat/tool_tokens.hpp"
 
@@ -208,12 +209,12 @@ count_worker_actor spawn_count_worker(caf::actor_system& system, const token_cou
                                       counting_thread thread) {
   if (thread == counting_thread::own)
     return system.spawn<caf::detached>(run_count_worker, &counter);
-  return system.spawn(run_count_worker, &counter);
+  return spawn_floating(system, run_count_worker, &counter);
 }
 
 counter_actor spawn_counter(caf::actor_system& system, counter_parts parts) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_counter, std::make_shared<counter_parts>(std::move(parts)));
+  return spawn_floating(system, run_counter, std::make_shared<counter_parts>(std::move(parts)));
 }
 
 }  // namespace parley

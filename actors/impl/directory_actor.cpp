@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/floating.hpp"
 #include "actors/impl/account_rules.hpp"
 #include "actors/impl/audit.hpp"
 #include "base/log.hpp"
@@ -290,7 +291,7 @@ directory_actor::behavior_type run_directory(
 
 directory_actor spawn_directory(caf::actor_system& system, directory_parts parts) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_directory, std::make_shared<directory_parts>(std::move(parts)));
+  return spawn_floating(system, run_directory, std::make_shared<directory_parts>(std::move(parts)));
 }
 
 }  // namespace parley

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <set>
 
+#include "actors/floating.hpp"
 #include "base/log.hpp"
 
 namespace parley {
@@ -86,7 +87,7 @@ file_worker_actor spawn_file_worker(caf::actor_system& system, std::filesystem::
                                     file_thread thread) {
   if (thread == file_thread::own)
     return system.spawn<caf::detached>(run_file_worker, std::move(directory));
-  return system.spawn(run_file_worker, std::move(directory));
+  return spawn_floating(system, run_file_worker, std::move(directory));
 }
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 #include <deque>
 #include <variant>
 
+#include "actors/floating.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -205,12 +206,12 @@ hash_worker_actor spawn_hash_worker(caf::actor_system& system, const password_ha
                                     hashing_thread thread) {
   if (thread == hashing_thread::own)
     return system.spawn<caf::detached>(run_hash_worker, &hasher, thread);
-  return system.spawn(run_hash_worker, &hasher, thread);
+  return spawn_floating(system, run_hash_worker, &hasher, thread);
 }
 
 hasher_actor spawn_hasher(caf::actor_system& system, hasher_parts parts) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_hasher, std::make_shared<hasher_parts>(std::move(parts)));
+  return spawn_floating(system, run_hasher, std::make_shared<hasher_parts>(std::move(parts)));
 }
 
 }  // namespace parley

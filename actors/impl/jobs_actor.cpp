@@ -1,5 +1,6 @@
 #include "actors/impl/jobs_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "actors/impl/jobs_state.hpp"
 #include "base/log.hpp"
 #include "chat/event_text.hpp"
@@ -337,7 +338,7 @@ jobs_actor::behavior_type run_jobs(jobs_actor::stateful_pointer<jobs_state> self
 
 jobs_actor spawn_jobs(caf::actor_system& system, jobs_parts parts) {
   // Shared because CAF copies what it hands to an actor's function.
-  return system.spawn(run_jobs, std::make_shared<jobs_parts>(std::move(parts)));
+  return spawn_floating(system, run_jobs, std::make_shared<jobs_parts>(std::move(parts)));
 }
 
 }  // namespace parley

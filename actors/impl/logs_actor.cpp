@@ -1,5 +1,6 @@
 #include "actors/impl/logs_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "actors/impl/log_search.hpp"
 #include "actors/impl/log_sums.hpp"
 
@@ -137,11 +138,11 @@ log_worker_actor spawn_log_worker(caf::actor_system& system, log_worker_parts pa
                                   log_thread thread) {
   if (thread == log_thread::own)
     return system.spawn<caf::detached>(run_log_worker, std::move(parts));
-  return system.spawn(run_log_worker, std::move(parts));
+  return spawn_floating(system, run_log_worker, std::move(parts));
 }
 
 logs_actor spawn_logs(caf::actor_system& system, logs_parts parts) {
-  return system.spawn(run_logs, std::move(parts));
+  return spawn_floating(system, run_logs, std::move(parts));
 }
 
 }  // namespace parley

@@ -3,6 +3,7 @@
 #include <deque>
 #include <mutex>
 
+#include "actors/floating.hpp"
 #include "base/log.hpp"
 
 namespace parley {
@@ -211,7 +212,7 @@ caf::strong_actor_ptr supervise(caf::actor_system& system, supervision rule,
   // Shared because CAF copies what it hands to an actor's function.
   auto parts = std::make_shared<keeper_parts>(
       keeper_parts{std::move(rule), std::move(start), handle, std::move(child)});
-  front.set_keeper(system.spawn(run_keeper, parts));
+  front.set_keeper(spawn_floating(system, run_keeper, parts));
   return handle;
 }
 

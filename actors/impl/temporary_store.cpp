@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "actors/floating.hpp"
+
 namespace parley {
 
 namespace {
@@ -222,7 +224,7 @@ temporary_store_actor::behavior_type run_store(
 
 temporary_store_actor spawn_temporary_store(caf::actor_system& system, storage_actor storage,
                                             size_t bytes_max) {
-  return system.spawn(run_store, std::move(storage), bytes_max);
+  return spawn_floating(system, run_store, std::move(storage), bytes_max);
 }
 
 temporary_session start_temporary(caf::actor_system& system, session_parts parts, session fresh,

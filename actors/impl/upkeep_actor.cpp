@@ -1,5 +1,6 @@
 #include "actors/impl/upkeep_actor.hpp"
 
+#include "actors/floating.hpp"
 #include "actors/impl/audit.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -119,7 +120,7 @@ upkeep_actor::behavior_type run_upkeep(upkeep_actor::stateful_pointer<upkeep_sta
 }  // namespace
 
 upkeep_actor spawn_upkeep(caf::actor_system& system, upkeep_parts parts) {
-  return system.spawn(run_upkeep, std::move(parts));
+  return spawn_floating(system, run_upkeep, std::move(parts));
 }
 
 }  // namespace parley

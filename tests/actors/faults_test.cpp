@@ -2,6 +2,9 @@
 // served. Tried for each row of the tables.
 #include <catch2/catch.hpp>
 
+#include "actors/impl/session_state.hpp"
+#include "actors/numerous.hpp"
+#include "base/io_loop.hpp"
 #include "tests/support/account_world.hpp"
 #include "tests/support/table_rows.hpp"
 
@@ -43,6 +46,15 @@ struct heavy_question {
 PARLEY_INSPECT_HERE(heavy_question)
 
 using heavy_actor = caf::typed_actor<ask<heavy_question, done>>;
+
+// What cannot be run any more must not be waited for: see actors/floating.hpp.
+template <class Actor>
+constexpr bool ends_without_memory =
+    noexcept(std::declval<Actor&>().enqueue(caf::mailbox_element_ptr{}, nullptr));
+static_assert(ends_without_memory<numerous_actor<session_actor, session_state>>);
+static_assert(ends_without_memory<floating<heavy_actor::base>>);
+static_assert(ends_without_memory<pinned<heavy_actor::base>>);
+static_assert(!ends_without_memory<heavy_actor::base>);
 
 }  // namespace
 

@@ -55,12 +55,12 @@ static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 // The name below the folder of what is open, "" of all else.
 static char names[descriptors_max][name_bytes_max];
 
-// A crash says where, since the server leaves no core.
 static void tell_frames(void) {
   void* frames[64];
   backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
 }
 
+// The server leaves no core.
 static void tell_crash(int number) {
   tell_frames();
   raise(number);
