@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import unittest
 from pathlib import Path
 
@@ -318,7 +319,13 @@ def main():
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     for name in options.only:
-        BENCHES[name](0.1 if options.quick else 1.0)
+        begun = time.monotonic()
+        try:
+            BENCHES[name](0.1 if options.quick else 1.0)
+        except Exception:  # pylint: disable=broad-exception-caught
+            traceback.print_exc()
+            figure(f"{name}: goes to its end", "no", "", "yes", False)
+        print(f"      {name} took {time.monotonic() - begun:.0f} s", flush=True)
     missed = figures.count(False)
     print(f"{len(figures) - missed} targets met, {missed} missed")
     return 1 if missed else 0

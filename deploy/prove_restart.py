@@ -19,7 +19,7 @@ from pathlib import Path
 from support import client, reply_view, run_together
 
 PORT, STREAMS_EACH, STEP_S = 8080, 4, 0.2
-REPLIES_S = {"short": 8, "long": 120}  # drain_s is 25
+REPLIES_S = {"short": 8, "long": 120}  # drain_s is 20
 
 
 class upstream(BaseHTTPRequestHandler):

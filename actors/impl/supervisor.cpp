@@ -153,7 +153,7 @@ struct keeper_state {
     self->send_exit(child, reason);
   }
 
-  void finish() {
+  void finish() const {
     front().close(end_reason);
     self->quit(end_reason);
   }

@@ -199,7 +199,7 @@ class process_fault_test(support.system_test):
         streams = running_streams(self, model, ada)
         self.server.process.signal(signal.SIGTERM)
         wait_until(lambda: "node.stops" in self.server.process.output(), 5, "it stops")
-        time.sleep(0.3)  # it would drain for 25 s; the second signal must not come with the first
+        time.sleep(0.3)  # it would drain for 20 s; the second signal must not come with the first
         self.assertTrue(self.server.process.is_running())
         begun = time.monotonic()
         self.server.process.signal(signal.SIGTERM)

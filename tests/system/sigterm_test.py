@@ -8,7 +8,7 @@ import support
 USERS = 5
 SESSIONS_OF_EACH = 4
 STREAMS = USERS * SESSIONS_OF_EACH
-# Longest drain: 25 s for streams, then the end of all.
+# Longest drain: 20 s for streams, then the end of all.
 EXIT_S_MAX = 40
 
 
