@@ -8,6 +8,13 @@ std::atomic<fault_hook> handler_fault_hook = nullptr;
 
 namespace {
 std::array<std::atomic<uint64_t>, 4> mishap_counts{};
+
+// CAF takes the asker out of the question before it allocates the message that answers it, and so
+// does a promise. Who is neither in the question nor has the answer would wait for ever.
+bool has_lost_asker(caf::scheduled_actor& actor) {
+  const auto* asked = actor.current_mailbox_element();
+  return asked != nullptr && asked->mid.is_request() && asked->sender == nullptr;
+}
 }  // namespace
 
 void count_mishap(mishap kind, std::string_view, std::string_view) {
@@ -44,6 +51,9 @@ void harden(caf::scheduled_actor* self) {
     std::string cause = "not a std::exception";
     try {
       std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc& e) {
+      if (has_lost_asker(*actor)) std::terminate();
+      cause = e.what();
     } catch (const std::exception& e) {
       cause = e.what();
     } catch (...) {

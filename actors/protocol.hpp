@@ -79,7 +79,8 @@ extern std::atomic<fault_hook> handler_fault_hook;
 
 /// To be called by every actor's constructor or behaviour function. Afterwards an unknown message
 /// is counted and its asker told, an error sent back by a `tell` is counted, an exception ends the
-/// actor without a print, and of foreign exits only `kill` and `user_shutdown` end it.
+/// actor without a print, and of foreign exits only `kill` and `user_shutdown` end it. Without
+/// memory for an answer the process ends: its asker could not be told.
 void harden(caf::scheduled_actor* self);
 
 namespace detail {

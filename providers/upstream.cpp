@@ -95,7 +95,8 @@ struct upstream::state final : io_round_end {
     return call.request.policy->owner == model_owner::admin ? for_admins : for_users;
   }
 
-  static int on_socket(CURL*, curl_socket_t socket, int what, void* user, void* known) {
+  // An exception must not pass through libcurl, which would refuse every call after it.
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* user, void* known) noexcept {
     auto& s = *static_cast<side*>(user);
     auto& self = s.owner;
     auto* watch = static_cast<socket_watch*>(known);
@@ -121,7 +122,7 @@ struct upstream::state final : io_round_end {
     return 0;
   }
 
-  static int on_timer(CURLM*, long timeout_ms, void* user) {
+  static int on_timer(CURLM*, long timeout_ms, void* user) noexcept {
     auto& s = *static_cast<side*>(user);
     s.is_due = timeout_ms == 0;
     if (timeout_ms > 0)
@@ -147,16 +148,19 @@ struct upstream::state final : io_round_end {
     idle_watches.push_back(&watch);
   }
 
+  // Without memory a transfer may have lost its socket: nothing would ever wake it again.
+  static void act(side& s, curl_socket_t socket, int mask) {
+    int running = 0;
+    s.is_due = false;
+    if (::curl_multi_socket_action(s.multi, socket, mask, &running) == CURLM_OUT_OF_MEMORY)
+      std::terminate();
+  }
+
   /// Lets libcurl work, then tells the listeners what came of it.
   void drive(side& s, curl_socket_t socket, int mask) {
     if (!s.multi) return;
-    int running = 0;
-    s.is_due = false;
-    ::curl_multi_socket_action(s.multi, socket, mask, &running);
-    for (int i = 0; s.is_due && i < rounds_max; ++i) {
-      s.is_due = false;
-      ::curl_multi_socket_action(s.multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
+    act(s, socket, mask);
+    for (int i = 0; s.is_due && i < rounds_max; ++i) act(s, CURL_SOCKET_TIMEOUT, 0);
     collect_ends(s);
     deliver();
     launch_waiting();

@@ -92,8 +92,10 @@ class shortage:
         try:
             wait_until(lambda: not server.process.is_running() or self.is_well(), WELL_S_MAX,
                        "well again, or over")
-        except AssertionError:
-            self.crashes.append((scenario.__name__, nth, "hangs", self.last_words()))
+            wait_until(lambda: not server.process.is_running() or self.is_free(), WELL_S_MAX,
+                       "a reply's end")
+        except AssertionError as what:
+            self.crashes.append((scenario.__name__, nth, f"hangs: {what}", self.last_words()))
             server.process.kill()
         if server.process.is_running():
             return
@@ -113,6 +115,12 @@ class shortage:
             if told.status == 401:  # so many logins later the first of them is forgotten
                 self.ada.token = self.log_in().body.get("accessToken")
             return told.status == 200
+        return False
+
+    def is_free(self):
+        """The chat takes another turn: no reply of it goes on for ever."""
+        with contextlib.suppress(*CUT_OFF):
+            return self.turn().status == 200
         return False
 
     def last_words(self):

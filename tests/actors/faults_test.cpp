@@ -1,6 +1,10 @@
 // A handler that throws costs the request it served: its asker gets an error, the next one is
 // served. Tried for each row of the tables.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "actors/impl/session_state.hpp"
 #include "actors/numerous.hpp"
@@ -75,6 +79,29 @@ TEST_CASE("a question that there is no memory to hand on is answered with an err
   auto answer = world.ask<done>(first, heavy_question{});
   is_memory_short = false;
   CHECK_FALSE(answer);
+}
+
+TEST_CASE("an asker that there is no memory to answer is not left waiting: the process ends") {
+  auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::signal(SIGABRT, SIG_DFL);
+    actor_world world;
+    auto asked =
+        world.own(world.system.spawn([](heavy_actor::pointer self) -> heavy_actor::behavior_type {
+          harden(self);
+          return {[self](const heavy_question&) -> caf::result<done> {
+            auto promise = self->make_response_promise<done>();
+            throw std::bad_alloc{};
+          }};
+        }));
+    (void)world.ask<done>(asked, heavy_question{});
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
 }
 
 TEST_CASE("USER: an exception in any row costs one request") {
