@@ -91,6 +91,7 @@ int main(int argument_count, char** arguments) {
   app.add_option("--seconds", options.seconds, "for everything")->check(CLI::Range(1, 3600));
   app.add_option("--connections", connections, "between the requests of a client")
       ->check(CLI::IsMember({"reuse", "fresh"}));
+  app.add_flag("--whole", options.is_whole, "answers of one document, not streams");
   app.add_option("--users-file", users_file, "for --target parley");
   app.add_option("--header", fields, "`Name: value`, for every request");
   CLI11_PARSE(app, argument_count, arguments);

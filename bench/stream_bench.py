@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What relaying a token costs: Parley against nginx, the same streams from the same upstream.
 
-    ./dev bench stream [--streams 1000] [--rate 5] [--seconds 20] [--targets nginx,parley]
+    ./dev bench stream [--streams 1000] [--rate 5] [--seconds 20] [--ramp 500]
+                       [--targets nginx,parley]
 
 One mock_llm is the upstream, sse_load the clients. Reference and Parley take turns, each run with
 a freshly started server; shown are medians, written to build/bench/stream.json as well. nginx only
@@ -32,7 +33,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S_MAX = 20
-RAMP_PER_S = 500
 SETTLE_S = 2  # after the last stream has opened
 
 # --- what the bench takes for granted of Parley's command line and API ---------------------------
@@ -292,7 +292,8 @@ class Plan:
     def __init__(self, options):
         self.build = options.build.resolve()
         self.streams, self.rate, self.seconds = options.streams, options.rate, options.seconds
-        ramp_s = self.streams / RAMP_PER_S
+        self.ramp = options.ramp
+        ramp_s = self.streams / self.ramp
         # Twice the ramp: a server that takes long to open them must still have all open at once.
         self.tokens = math.ceil((2 * ramp_s + SETTLE_S + self.seconds + 2) * self.rate)
         self.model = f"mock-t{self.tokens}-i{round(1000 / self.rate)}-b{options.token_bytes}"
@@ -314,7 +315,7 @@ def measure(plan, upstream, server, folder):
     idle = meter(plan, server.pid) if server.pid else None
     log = folder / "sse_load.log"
     arguments = [plan.build / "bench/sse_load", *server.load, "--streams", str(plan.streams),
-                 "--ramp", str(RAMP_PER_S), "--seconds", str(plan.run_s_max)]
+                 "--ramp", str(plan.ramp), "--seconds", str(plan.run_s_max)]
     with running(arguments, log) as load:
         def all_open():
             return True if upstream.stats()["openStreams"] >= plan.streams else None
@@ -438,6 +439,7 @@ def parse_options():
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=5, help="tokens a second in each stream")
     parser.add_argument("--seconds", type=int, default=20, help="the measured window of each run")
+    parser.add_argument("--ramp", type=int, default=500, help="new streams a second")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--token-bytes", type=int, default=32)
     parser.add_argument("--targets", default="direct,nginx,parley")
@@ -448,8 +450,10 @@ def parse_options():
     if not set(options.targets) <= {"direct", "nginx", "portkey", "parley"}:
         parser.error("--targets knows direct, nginx, portkey and parley")
     if not (1 <= options.streams <= 9500 and 0.01 <= options.rate <= 1000
-            and 1 <= options.seconds <= 600 and 1 <= options.runs <= 20):
-        parser.error("--streams 1..9500, --rate 0.01..1000, --seconds 1..600, --runs 1..20")
+            and 1 <= options.seconds <= 600 and 1 <= options.runs <= 20
+            and 1 <= options.ramp <= 100_000):
+        parser.error("--streams 1..9500, --rate 0.01..1000, --seconds 1..600, --runs 1..20, "
+                     "--ramp 1..100000")
     return options
 
 

@@ -39,6 +39,7 @@ struct load_options {
   double ramp = 500;      ///< new streams a second
   uint32_t seconds = 60;  ///< for everything
   bool reuses_connections = true;
+  bool is_whole = false;         ///< each answer is one document, not a stream
   std::vector<load_user> users;  ///< client n is user n modulo their number
 };
 

@@ -54,16 +54,18 @@ void stream_client::start() {
   position_ = 0;
   has_text_ = has_begun_ = has_ended_ = has_reason_ = false;
   asked_ns_ = monotonic_ns();
+  const auto* accept = options_.is_whole ? "application/json" : "text/event-stream";
   if (options_.target == load_target::parley) {
     return ask(options_.path,
                "{\"sessionId\":" + json_string(session_id_) + ",\"content\":\"Count for me.\"}",
-               "text/event-stream");
+               accept);
   }
   ask(options_.path,
       "{\"model\":" + json_string(options_.model) +
-          ",\"messages\":[{\"role\":\"user\",\"content\":\"Count for me.\"}],\"stream\":true,"
-          "\"stream_options\":{\"include_usage\":true}}",
-      "text/event-stream");
+          ",\"messages\":[{\"role\":\"user\",\"content\":\"Count for me.\"}]" +
+          (options_.is_whole ? "}"
+                             : ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}"),
+      accept);
 }
 
 void stream_client::ask(std::string_view path, const std::string& body, std::string_view accept) {
@@ -86,7 +88,7 @@ void stream_client::ask(std::string_view path, const std::string& body, std::str
 
 void stream_client::on_head(int status, const http_head& head) {
   status_ = status;
-  if (step_ != step::stream || status != 200) return;
+  if (step_ != step::stream || status != 200 || options_.is_whole) return;
   if (!head.field("content-type").starts_with("text/event-stream")) {
     note_fault("not an event stream");
   }
@@ -94,7 +96,7 @@ void stream_client::on_head(int status, const http_head& head) {
 
 void stream_client::on_body(std::string_view piece) {
   constexpr size_t answer_bytes_max = 64 * 1024;
-  if (step_ != step::stream || status_ != 200) {
+  if (step_ != step::stream || status_ != 200 || options_.is_whole) {
     if (answer_.size() < answer_bytes_max) answer_ += piece;
     return;
   }
@@ -125,6 +127,8 @@ void stream_client::on_end(bool can_reuse) {
     case step::stream:
       if (status_ != 200)
         note_fault("status " + std::to_string(status_));
+      else if (options_.is_whole)
+        take_whole();
       else if (!has_ended_)
         note_fault("a clean end without the last event");
       return end_stream(fault_);
@@ -246,6 +250,23 @@ void stream_client::take_parley(const sse_event& event) {
       note_fault("done, but not complete");
     }
   }
+}
+
+void stream_client::take_whole() {
+  received_ns_ = monotonic_ns();
+  simdjson::dom::element root;
+  if (json_parser().parse(answer_).get(root) != simdjson::SUCCESS) {
+    return note_fault("an answer that is not JSON");
+  }
+  const bool is_parley = options_.target == load_target::parley;
+  auto message = is_parley ? root.at_pointer("") : root.at_pointer("/choices/0/message");
+  std::string_view status = "complete";
+  std::string_view text;
+  if (is_parley && message["status"].get(status) != simdjson::SUCCESS) status = {};
+  if (status != "complete" || message["content"].get(text) != simdjson::SUCCESS) {
+    return note_fault("an answer that is not complete");
+  }
+  take_text(text);
 }
 
 void stream_client::take_text(std::string_view text) {

@@ -1,5 +1,5 @@
 /// One client of a load run: logs in and opens a session if its target needs that, then runs its
-/// streams one after the other and checks every byte of them.
+/// streams, or whole answers, one after the other and checks every byte of them.
 ///
 /// Owned by load_run, on the loop's thread. Each stream ends exactly once, as good or failed.
 #pragma once
@@ -45,6 +45,7 @@ class stream_client final : public response_sink {
   void take_event(const sse_event& event);
   void take_openai(const sse_event& event);
   void take_parley(const sse_event& event);
+  void take_whole();
   void take_text(std::string_view text);
   void note_fault(std::string fault);
 
