@@ -251,6 +251,10 @@ bool connection::is_autocommit() const {
   return sqlite3_get_autocommit(handle_) != 0;
 }
 
+void connection::roll_back() {
+  if (!is_autocommit() && !execute("ROLLBACK")) is_suspect_ = true;
+}
+
 int64_t connection::last_row_id() const {
   return sqlite3_last_insert_rowid(handle_);
 }
@@ -385,13 +389,15 @@ step_watch::~step_watch() {
 // -- transactions --------------------------------------------------------------------------------
 
 expected<transaction> transaction::begin(connection& db, kind of) {
+  // First: one that has begun is ended whatever fails after it, also one that was left behind.
+  transaction begun{db};
   // IMMEDIATE takes the write lock at once: no later statement can meet SQLITE_BUSY.
   TRY_DONE(db.execute(of == kind::write ? "BEGIN IMMEDIATE" : "BEGIN"));
-  return transaction{db};
+  return begun;
 }
 
 transaction::~transaction() {
-  if (db_ && !db_->is_autocommit()) (void)db_->execute("ROLLBACK");
+  if (db_) db_->roll_back();
 }
 
 expected<void> transaction::commit() {

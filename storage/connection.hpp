@@ -131,6 +131,8 @@ class connection {
 
   /// False inside BEGIN … COMMIT; true again when SQLite rolled back by itself.
   bool is_autocommit() const;
+  /// Nothing without a transaction. One that can't be ended makes the connection suspect.
+  void roll_back();
   int64_t last_row_id() const;
   int changes() const;
   /// Of all statements so far, also those that virtual tables make of one.
@@ -144,7 +146,8 @@ class connection {
   /// Lets go of cached pages and prepared statements; no query may be alive.
   void release_memory();
 
-  /// True once an I/O error or corruption was seen: close it, open another one and look.
+  /// True once an I/O error, corruption or a transaction without end was seen: close it, open
+  /// another one and look.
   bool is_suspect() const { return is_suspect_; }
   /// Closing would checkpoint; not on a file that may be broken.
   void forgo_checkpoint_on_close();

@@ -160,3 +160,16 @@ TEST_CASE("replies that a stop has cut off keep what was checkpointed") {
       stored::must(read(read_context{*reader, clock.now()}, read_message{ada.id, {}, question.id}));
   CHECK(untouched.version == 1);
 }
+
+// As after a ROLLBACK or a COMMIT that there was no memory for.
+TEST_CASE("a transaction that was left open costs one question, not all that follow") {
+  stored db;
+  for (auto* on : {&db.writer(), &db.reader()}) {
+    REQUIRE(on->execute("BEGIN"));
+    CHECK_FALSE(transaction::begin(*on, transaction::kind::read));
+    CHECK(on->is_autocommit());
+    CHECK(transaction::begin(*on, transaction::kind::read));
+    CHECK(on->is_autocommit());
+    CHECK_FALSE(on->is_suspect());
+  }
+}
