@@ -39,7 +39,7 @@ class Plan:
 
 
 KINDS = {
-    "turns": lambda options: Plan(options, "mock-t10-i0-b16", 10, 40, ["--whole"]),
+    "turns": lambda options: Plan(options, "mock-t10-i0-b32", 10, 40, ["--whole"]),
     "tokens": lambda options: Plan(options, "mock-t20000-i0-b32", 20_000, 1, []),
 }
 

@@ -196,6 +196,8 @@ async def bodies(port, token):
             _, writer = await asyncio.open_connection("127.0.0.1", int(port))
             writer.write(head)
             for _ in range(800):
+                if writer.transport.is_closing():
+                    break
                 writer.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
                 await writer.drain()
             writer.close()

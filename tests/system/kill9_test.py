@@ -10,8 +10,8 @@ import time
 
 import support
 
-RUNS = int(os.environ.get("TEST_RUNS", "10"))  # bench/kill9_bench.py makes it 200
-USERS = int(os.environ.get("TEST_USERS", "5"))  # bench/reliability_bench.py makes it 250 as well
+RUNS = int(os.environ.get("TEST_RUNS", "10"))  # bench/reliability_bench.py makes it 200
+USERS = int(os.environ.get("TEST_USERS", "5"))  # bench/reliability_bench.py makes it 250
 SESSIONS_OF_EACH = 4  # the limit of running replies of one user
 # 60 tokens, 20 ms apart: about 1.3 s a reply.
 MODEL = "mock-t60-i20"
@@ -54,6 +54,11 @@ class kill9_test(support.system_test):
         seed = random.randrange(1 << 32)
         chance = random.Random(seed)
         upstream = self.keep(support.mock_llm(self.folder))
+        for name in ("login_calls_per_min", "write_calls_per_min", "chat_calls_per_min",
+                     "read_calls_per_min", "connections_per_address_max",
+                     "connections_unadmitted_max"):
+            self.server.options += ["--set", f"{name}=100000"]
+        self.server.options += ["--set", "bcrypt_cost=4"]
         self.server.start()
         callers, model = self.open_to_many(upstream.base_url, MODEL, USERS)
         chats = [chat(self, caller, model["id"], number) for number, caller in
