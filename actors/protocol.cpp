@@ -10,7 +10,8 @@ namespace {
 std::array<std::atomic<uint64_t>, 4> mishap_counts{};
 
 // CAF takes the asker out of the question before it allocates the message that answers it, and so
-// does a promise. Who is neither in the question nor has the answer would wait for ever.
+// does a promise. Who is neither in the question nor has the answer would wait for ever. One whose
+// answer is held (held_answers) would not, but cannot be told apart from here.
 bool has_lost_asker(caf::scheduled_actor& actor) {
   const auto* asked = actor.current_mailbox_element();
   return asked != nullptr && asked->mid.is_request() && asked->sender == nullptr;

@@ -259,11 +259,12 @@ void stream_client::take_whole() {
     return note_fault("an answer that is not JSON");
   }
   const bool is_parley = options_.target == load_target::parley;
-  auto message = is_parley ? root.at_pointer("") : root.at_pointer("/choices/0/message");
-  std::string_view status = "complete";
+  std::string_view status;
   std::string_view text;
-  if (is_parley && message["status"].get(status) != simdjson::SUCCESS) status = {};
-  if (status != "complete" || message["content"].get(text) != simdjson::SUCCESS) {
+  const auto content = root.at_pointer(is_parley ? "/content" : "/choices/0/message/content");
+  const auto end = root.at_pointer(is_parley ? "/status" : "/choices/0/finish_reason");
+  if (content.get(text) != simdjson::SUCCESS || end.get(status) != simdjson::SUCCESS ||
+      status != (is_parley ? "complete" : "stop")) {
     return note_fault("an answer that is not complete");
   }
   take_text(text);
