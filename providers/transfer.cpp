@@ -15,6 +15,10 @@ constexpr uint32_t retry_after_s_max = 24 * 3600;
 // has to ask for, costs a buffer of 16 KiB until the call ends.
 constexpr size_t whole_body_bytes_max = 64 * 1024;
 
+// Libcurl itself goes on up to a hundred times as long as there is more, and then comes back at
+// once.
+constexpr size_t turn_bytes_max = size_t{32} << 10;
+
 std::string_view trimmed(std::string_view text) {
   auto begin = text.find_first_not_of(" \t\r\n");
   if (begin == text.npos) return {};
@@ -49,7 +53,11 @@ size_t on_write(char* data, size_t, size_t size, void* user) {
     t.is_too_large = true;
     return 0;
   }
-  return guarded(t, [&] { t.round.add_bytes(t.id, data, size); }) ? size : 0;
+  auto keep = [&] {
+    t.round.add_bytes(t.id, data, size);
+    t.note_bytes(size);
+  };
+  return guarded(t, keep) ? size : 0;
 }
 
 void read_status(transfer& t, std::string_view line) {
@@ -198,7 +206,7 @@ void round_log::add_bytes(upstream_call_id id, const char* data, size_t size) {
 }
 
 void round_log::clear() {
-  constexpr size_t kept_bytes_max = 64 << 10;
+  constexpr size_t kept_bytes_max = 128 << 10;  // more than is read in a round
   entries.clear();
   bytes.clear();
   if (bytes.capacity() > kept_bytes_max) bytes.shrink_to_fit();
@@ -300,6 +308,7 @@ void transfer::arm_deadline() {
 }
 
 std::chrono::steady_clock::time_point transfer::due() const {
+  if (is_paused) return ends_at;
   auto wait_ms = limits.idle_ms;
   if (!listener)
     wait_ms = limits.drain_ms;
@@ -308,6 +317,28 @@ std::chrono::steady_clock::time_point transfer::due() const {
   else if (!has_head)
     wait_ms = limits.first_byte_ms;
   return std::min(active_at + std::chrono::milliseconds{wait_ms}, ends_at);
+}
+
+bool transfer::may_pause() const {
+  long version = CURL_HTTP_VERSION_NONE;
+  if (!easy || is_finished || !has_head) return false;
+  ::curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
+}
+
+void transfer::begin_turn() {
+  is_resting = false;
+  turn_begun = loop.now();
+  turn_bytes = 0;
+}
+
+void transfer::note_bytes(size_t size) {
+  if (turn_begun != loop.now()) begin_turn();
+  turn_bytes += size;
+  if (turn_bytes < turn_bytes_max || is_still() || !may_pause()) return;
+  round.resting.push_back(id);
+  is_resting = true;
+  ::curl_easy_pause(easy, CURLPAUSE_RECV);
 }
 
 upstream_end transfer::end_of(CURLcode code) const {

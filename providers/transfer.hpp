@@ -6,6 +6,8 @@
 
 #include <curl/curl.h>
 
+#include <deque>
+
 #include "providers/upstream.hpp"
 
 namespace parley::providers {
@@ -22,6 +24,7 @@ struct round_log {
   };
   std::vector<entry> entries;
   std::string bytes;
+  std::deque<upstream_call_id> resting;  ///< beyond this call: that stand still until their turn
 
   void add_bytes(upstream_call_id id, const char* data, size_t size);
   void clear();
@@ -51,6 +54,12 @@ struct transfer {
   /// early is armed again.
   void begin_wait();
   void arm_deadline();
+  /// A connection that carries other calls as well must not stand still for one.
+  bool may_pause() const;
+  bool is_still() const { return is_paused || is_resting; }
+  void begin_turn();
+  /// Within a callback: so much has come. Whoever brings much in a round of the loop rests then.
+  void note_bytes(size_t size);
   std::chrono::steady_clock::time_point due() const;
   upstream_end end_of(CURLcode code) const;
 
@@ -71,9 +80,13 @@ struct transfer {
   size_t body_at = 0;
   size_t head_bytes = 0;
   uint64_t response_bytes = 0;
+  size_t turn_bytes = 0;
+  std::chrono::steady_clock::time_point turn_begun;
   bool is_resolving = false;
   bool is_finished = false;  // libcurl is done with it, the listener not told yet
   bool has_head = false;
+  bool is_paused = false;   // by its listener
+  bool is_resting = false;  // has had its turn
   bool was_sent = false;
   bool was_refused = false;  // by the address guard
   bool is_too_large = false;

@@ -9,6 +9,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int rounds_max = 16;
+// What is read in a round of the loop, about a millisecond of parsing, before all that is left
+// waits for the next one.
+constexpr size_t bytes_per_round_max = size_t{64} << 10;
 
 }  // namespace
 
@@ -23,15 +26,16 @@ struct upstream::state final : io_round_end {
   /// Stands between one socket of libcurl and the loop.
   struct socket_watch final : io_watcher {
     void on_ready(uint32_t events) override {
-      int mask = 0;
       if (events & (EPOLLIN | EPOLLRDHUP)) mask |= CURL_CSELECT_IN;
       if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
       if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR | CURL_CSELECT_IN;
-      owner->owner.drive(*owner, socket, mask);
+      owner->owner.take_turn(*this);
     }
     side* owner = nullptr;
     curl_socket_t socket = CURL_SOCKET_BAD;
     watch_id watch = 0;
+    int mask = 0;  ///< what libcurl has not been told yet
+    bool is_queued = false;
   };
 
   /// One multi handle. Calls that may reach private addresses and calls that may not never share
@@ -115,6 +119,7 @@ struct upstream::state final : io_round_end {
       self.idle_watches.push_back(watch);
       return -1;
     }
+    watch->mask = 0;
     watch->owner = &s;
     watch->socket = socket;
     watch->watch = *id;
@@ -145,15 +150,49 @@ struct upstream::state final : io_round_end {
   void release(socket_watch& watch) {
     loop.unwatch(watch.watch);
     watch.watch = 0;
+    if (std::exchange(watch.is_queued, false)) std::erase(queue, &watch);
     idle_watches.push_back(&watch);
   }
 
   // Without memory a transfer may have lost its socket: nothing would ever wake it again.
-  static void act(side& s, curl_socket_t socket, int mask) {
+  void act(side& s, curl_socket_t socket, int mask) {
     int running = 0;
     s.is_due = false;
+    auto before = round.bytes.size();
+    if (std::exchange(round_begun, loop.now()) != loop.now()) taken = 0;
     if (::curl_multi_socket_action(s.multi, socket, mask, &running) == CURLM_OUT_OF_MEMORY)
       std::terminate();
+    taken += round.bytes.size() - before;
+  }
+
+  void take_turn(socket_watch& watch) {
+    if (watch.is_queued) return;
+    if (taken < bytes_per_round_max) return drive_socket(watch);
+    watch.is_queued = true;
+    queue.push_back(&watch);
+    loop.at_round_end(*this);
+  }
+
+  void drive_socket(socket_watch& watch) {
+    drive(*watch.owner, watch.socket, std::exchange(watch.mask, 0));
+  }
+
+  void drive_next() {
+    auto* watch = queue.front();
+    queue.pop_front();
+    watch->is_queued = false;
+    drive_socket(*watch);
+  }
+
+  /// One that stood still goes on, unless its listener made it stand still again.
+  void resume_next() {
+    auto* call = find(round.resting.front());
+    round.resting.pop_front();
+    if (!call || !call->easy || call->is_paused) return;
+    call->begin_turn();
+    // Libcurl may hand over here what it took before it stood still.
+    ::curl_easy_pause(call->easy, CURLPAUSE_CONT);
+    drive(side_of(*call), CURL_SOCKET_TIMEOUT, 0);
   }
 
   /// Lets libcurl work, then tells the listeners what came of it.
@@ -182,8 +221,9 @@ struct upstream::state final : io_round_end {
   }
 
   void deliver() {
-    // Listeners may start, cancel and drain calls here; none of these adds to the log.
-    for (auto entry : round.entries) {
+    // Listeners may start, cancel and drain calls here; a start that fails adds to the log.
+    for (size_t i = 0; i < round.entries.size(); ++i) {
+      auto entry = round.entries[i];
       auto* call = find(entry.id);
       if (!call) continue;
       if (entry.what == round_log::kind::end) {
@@ -274,16 +314,23 @@ struct upstream::state final : io_round_end {
   /// libcurl wants to be called at once, or a call failed while it was started: both wait for the
   /// end of the loop's round, since listeners must not be called inside `start`.
   void ask_for_round() {
-    if (for_admins.is_due || for_users.is_due || !round.entries.empty()) loop.at_round_end(*this);
+    auto has_work = for_admins.is_due || for_users.is_due || !round.entries.empty();
+    if (has_work || !queue.empty() || !round.resting.empty()) loop.at_round_end(*this);
   }
 
   void on_round_end() override {
     for (auto* s : {&for_admins, &for_users}) {
       if (s->is_due) drive(*s, CURL_SOCKET_TIMEOUT, 0);
     }
-    if (round.entries.empty()) return;
-    deliver();
-    launch_waiting();
+    if (!round.entries.empty()) {
+      deliver();
+      launch_waiting();
+    }
+    taken = 0;
+    while (taken < bytes_per_round_max && !queue.empty()) drive_next();
+    // At least one in each round: what brings much goes on, however many bring little.
+    if (!round.resting.empty()) resume_next();
+    while (taken < bytes_per_round_max && !round.resting.empty()) resume_next();
     ask_for_round();
   }
 
@@ -310,8 +357,9 @@ struct upstream::state final : io_round_end {
     }
     ::curl_multi_remove_handle(side_of(call).multi, call.easy);
     auto* easy = std::exchange(call.easy, nullptr);
-    // One that was taken out of a look-up keeps buffers, and refuses options ever after.
-    if (call.is_finished)
+    // One that was taken out of a look-up keeps buffers, and refuses options ever after; one that
+    // was taken while it stood still might stand still for the next call as well.
+    if (call.is_finished && !call.is_still())
       recycle(easy);
     else
       ::curl_easy_cleanup(easy);
@@ -327,6 +375,9 @@ struct upstream::state final : io_round_end {
   std::unordered_map<upstream_call_id, std::unique_ptr<transfer>> transfers;
   std::vector<upstream_call_id> waiting;  // for a look-up, in their order
   std::vector<upstream_call_id> looking_up;
+  std::deque<socket_watch*> queue;  // that have something, and wait for their turn
+  size_t taken = 0;                 // bytes, in the round of the loop that began then
+  std::chrono::steady_clock::time_point round_begun;
   std::vector<CURL*> idle_handles;
   std::vector<std::unique_ptr<socket_watch>> watches;
   std::vector<socket_watch*> idle_watches;
@@ -365,10 +416,22 @@ void upstream::cancel(upstream_call_id id) {
   state_->ask_for_round();
 }
 
+void upstream::pause(upstream_call_id id, bool is_paused) {
+  auto* call = state_->find(id);
+  if (!call || call->is_paused == is_paused || !call->may_pause()) return;
+  call->is_paused = is_paused;
+  call->begin_wait();
+  if (!is_paused)
+    state_->round.resting.push_back(id);
+  else if (!call->is_resting)
+    ::curl_easy_pause(call->easy, CURLPAUSE_RECV);
+  state_->ask_for_round();
+}
+
 void upstream::drain(upstream_call_id id) {
   auto* call = state_->find(id);
   if (!call) return;
-  if (call->is_finished || !call->easy) return cancel(id);
+  if (call->is_finished || call->is_paused || !call->easy) return cancel(id);
   call->listener = nullptr;
   call->begin_wait();
 }

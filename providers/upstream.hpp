@@ -90,6 +90,10 @@ class upstream {
   expected<upstream_call_id> start(upstream_request request, upstream_listener& listener);
   /// Closes the socket at once; unknown ids are ignored.
   void cancel(upstream_call_id id);
+  /// Reads nothing more of the response until it goes on, so that the provider has to wait: not
+  /// `idle_ms`, but as long as `total_ms` allows. Only before a response's head and on HTTP/2
+  /// nothing changes: there a stream that stands still holds up all others of its connection.
+  void pause(upstream_call_id id, bool is_paused);
   /// No callbacks any more: the content is complete, and what is left of the response is read for
   /// `drain_ms` so that the connection can serve the next call.
   void drain(upstream_call_id id);

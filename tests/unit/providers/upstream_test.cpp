@@ -252,3 +252,105 @@ TEST_CASE("what one round of reading brings arrives as one piece", "[upstream]")
   CHECK(call.bytes.size() == 90);
   CHECK(call.rounds == 1);
 }
+
+TEST_CASE("a call that is paused reads nothing until it goes on", "[upstream]") {
+  const auto chunk = stream_chunk("data: " + std::string(1000, 'a') + "\n\n");
+  SECTION("an endless answer stands still, also for longer than an idle one may") {
+    scripted_upstream server{[&](const std::string&) {
+      return script{send_bytes(stream_head()), send_endlessly(chunk)};
+    }};
+    upstream_world w{{.idle_ms = 300}};
+    auto id = w.start(request_to(server.url()));
+    REQUIRE(w.wait_until([&] { return w.seen[id].rounds > 3; }));
+    w.on_loop([&] { w.calls->pause(id, true); });
+    // What one round of the loop had read may still come.
+    std::this_thread::sleep_for(50ms);
+    auto before = w.look(id).bytes.size();
+    std::this_thread::sleep_for(600ms);
+    CHECK(w.look(id).bytes.size() == before);
+    CHECK(w.look(id).ends == 0);
+    w.on_loop([&] { w.calls->pause(id, false); });
+    CHECK(w.wait_until([&] { return w.seen[id].bytes.size() > before + 100'000; }));
+    w.on_loop([&] {
+      w.calls->pause(id, true);
+      w.calls->pause(id, false);
+      w.calls->pause(id, true);
+      w.calls->pause(id, false);
+    });
+    auto then = w.look(id).bytes.size();
+    CHECK(w.wait_until([&] { return w.seen[id].bytes.size() > then + 100'000; }));
+    w.on_loop([&] { w.calls->cancel(id); });
+    CHECK(server.wait_for_no_connection());
+  }
+  SECTION("nothing of it is lost, and its connection serves the next call") {
+    std::vector<std::string> chunks;
+    for (int i = 0; i < 200; ++i) chunks.push_back("data: " + std::to_string(i) + "\n\n");
+    scripted_upstream server{[&](const std::string&) { return stream_of(chunks); }};
+    upstream_world w;
+    std::string whole;
+    for (const auto& each : chunks) whole += each;
+    for (int i = 0; i < 3; ++i) {
+      std::atomic<bool> is_paused = false;
+      w.on_bytes_hook = [&](upstream_call_id id) {
+        if (is_paused.exchange(true)) return;
+        w.loop.post([&w, id] { w.calls->pause(id, true); });
+      };
+      auto id = w.start(request_to(server.url()));
+      REQUIRE(w.wait_until([&] { return w.seen[id].rounds > 0; }));
+      std::this_thread::sleep_for(20ms);
+      w.on_loop([&] { w.calls->pause(id, false); });
+      CHECK(w.wait_for_end(id).bytes == whole);
+    }
+    CHECK(server.counts().accepted == 1);
+  }
+  SECTION("its whole time runs on") {
+    scripted_upstream server{[&](const std::string&) {
+      return script{send_bytes(stream_head()), send_endlessly(chunk)};
+    }};
+    upstream_world w{{.total_ms = 500}};
+    auto id = w.start(request_to(server.url()));
+    REQUIRE(w.wait_until([&] { return w.seen[id].rounds > 0; }));
+    w.on_loop([&] { w.calls->pause(id, true); });
+    CHECK(w.wait_for_end(id).reason() == "upstream_timeout");
+    // A handle that stood still is not used again.
+    CHECK(w.run(request_to(server.url())).reason() == "upstream_timeout");
+  }
+}
+
+TEST_CASE("calls that bring much take turns with all others", "[upstream]") {
+  scripted_upstream much{[](const std::string&) {
+    return script{send_bytes(stream_head()),
+                  send_endlessly(stream_chunk("data: " + std::string(60'000, 'a') + "\n\n"))};
+  }};
+  scripted_upstream little{[](const std::string&) {
+    script steps{send_bytes(stream_head())};
+    for (int i = 0; i < 100; ++i) {
+      steps.push_back(pause_for(2ms));
+      steps.push_back(send_bytes(stream_chunk("data: b\n\n")));
+    }
+    steps.push_back(send_bytes(stream_end()));
+    return steps;
+  }};
+  upstream_world w;
+  std::map<upstream_call_id, size_t> brought;
+  size_t round_bytes = 0;
+  size_t round_bytes_max = 0;
+  std::chrono::steady_clock::time_point round;
+  w.on_bytes_hook = [&](upstream_call_id id) {
+    if (std::exchange(round, w.loop.now()) != w.loop.now()) round_bytes = 0;
+    auto all = w.seen[id].bytes.size();
+    round_bytes += all - std::exchange(brought[id], all);
+    round_bytes_max = std::max(round_bytes_max, round_bytes);
+  };
+  std::vector<upstream_call_id> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(w.start(request_to(much.url())));
+  auto small = w.wait_for_end(w.start(request_to(little.url())));
+  CHECK_FALSE(small.end->fault);
+  CHECK(small.bytes.size() == 900);
+  // Twice what a round has room for, and what one read more brought.
+  CHECK(w.on_loop([&] { return round_bytes_max; }) < size_t{256} << 10);
+  for (auto id : ids) {
+    CHECK(w.look(id).bytes.size() > size_t{100} << 10);
+    w.on_loop([&] { w.calls->cancel(id); });
+  }
+}
