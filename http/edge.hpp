@@ -143,7 +143,8 @@ class edge : public exchange_sink {
   void leave(exchange& x);
   void beat();
   void on_holder_down(const caf::actor_addr& holder);
-  int64_t credit_max() const { return static_cast<int64_t>(parts_.values->out_bytes_max / 8); }
+  /// Bytes of text: as events of a token each they fill about half of out_bytes_max.
+  int64_t credit_max() const { return static_cast<int64_t>(parts_.values->out_bytes_max / 32); }
 
   // edge_feeds.cpp
   bool may_open_stream(exchange& x);

@@ -86,7 +86,7 @@ reactor_settings reactor_settings_of(const settings& from) {
   to.head_time_max = from.head_deadline_s;
   to.body_time_max = from.body_deadline_s;
   to.idle_time_max = from.keep_alive_s;
-  to.write_stall_max = from.write_stall_max_s;
+  to.write_stall_max = to.listener.write_stall_max = from.write_stall_max_s;
   to.out_bytes_max = from.out_bytes_max;
   // One body must fit, whatever the share.
   to.bodies_bytes_max =

@@ -109,7 +109,7 @@ void edge::push_call(exchange& x) {
   if (!call.pending.empty()) return;
   release(call.pending);
   if (call.is_over) return end_call(x);
-  if (call.spent >= credit_max() / 2)
+  if (call.spent >= credit_max() / 2 && reactor_->is_drained(x.ref))
     self_->send(call.holder, grant_call{std::exchange(call.spent, 0)});
 }
 

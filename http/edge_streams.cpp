@@ -159,10 +159,11 @@ void edge::on(const buffer_drained& drained) {
   if (x->stream && x->stream->has_begun) push(*x);
 }
 
-// In halves of the credit, so that a small reply costs no message at all.
+// In halves of the credit, so that a small reply costs no message at all; and not while the client
+// takes nothing, else the connection's buffer would have to fill before anybody waits for it.
 void edge::grant(exchange& x) {
   auto& stream = *x.stream;
-  if (stream.spent < credit_max() / 2) return;
+  if (stream.spent < credit_max() / 2 || !reactor_->is_drained(x.ref)) return;
   self_->send(stream.holder, grant_credit{caf::actor_cast<slice_reader_actor>(self_), x.key(),
                                           std::exchange(stream.spent, 0)});
 }

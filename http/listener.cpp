@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds pause_min{1};
 constexpr milliseconds pause_max{100};
 // One loop round must not belong to newcomers alone.
+constexpr int unsent_bytes_max = 32 << 10;  // in the kernel, of one connection
 constexpr int accepts_per_round_max = 128;
 
 error system_error(const char* what) {
@@ -84,13 +85,16 @@ expected<void> listener::open(const std::string& address, uint16_t port) {
   if (fd_ < 0) return system_error("socket");
   sockaddr_storage to{};
   auto size = fill(to, *parsed, is_ipv4, port);
-  // On Linux accepted sockets inherit the two TCP options. TCP_USER_TIMEOUT ends connections whose
-  // peer has vanished without a word, which no write would notice for a quarter of an hour.
+  // On Linux accepted sockets inherit the TCP options. TCP_USER_TIMEOUT ends connections whose peer
+  // has vanished without a word, which no write would notice for a quarter of an hour.
+  // TCP_NOTSENT_LOWAT leaves what a peer does not take with whoever wrote it: the kernel would keep
+  // megabytes for each, and a reader that reads nothing would seem to keep up for as long.
   auto stall_ms = static_cast<int>(settings_.write_stall_max.count());
   auto is_open = set_option(fd_, SOL_SOCKET, SO_REUSEADDR, 1) &&
                  set_option(fd_, SOL_SOCKET, SO_REUSEPORT, 1) &&
                  set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1) &&
                  set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, stall_ms) &&
+                 set_option(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes_max) &&
                  ::bind(fd_, reinterpret_cast<sockaddr*>(&to), size) == 0 &&
                  ::listen(fd_, settings_.backlog) == 0;
   auto failure = system_error("listen");

@@ -247,6 +247,14 @@ size_t reactor::room(exchange_ref ref) const {
   return taken < settings_.out_bytes_max ? settings_.out_bytes_max - taken : 0;
 }
 
+bool reactor::is_drained(exchange_ref ref) {
+  auto* c = find(ref);
+  if (c == nullptr || c->at != state::streaming) return false;
+  // Also before the round's flush, which may take all of it.
+  c->is_over_mark = c->is_over_mark || c->unsent() > writable_mark();
+  return !c->is_over_mark;
+}
+
 bool reactor::is_keep_alive(exchange_ref ref) const {
   auto* c = find(ref);
   return c != nullptr && c->wants_keep_alive && !is_draining_ && !c->is_half_closed &&

@@ -116,6 +116,9 @@ class reactor final : private io_round_end {
   /// How many bytes a stream takes now. A slice of up to half of `out_bytes_max` always fits once
   /// `on_writable` has come.
   size_t room(exchange_ref ref) const;
+  /// Whether the client has taken nearly all that was written to its stream; if not, `on_writable`
+  /// follows once it has.
+  bool is_drained(exchange_ref ref);
   bool is_in_flight(exchange_ref ref) const { return find(ref) != nullptr; }
   /// Whether the connection may serve another request: the client's wish, the number of requests,
   /// drain. The answer's Connection header should say the same.
@@ -137,6 +140,8 @@ class reactor final : private io_round_end {
   struct connection;
   enum class state : uint8_t;
   static constexpr size_t read_bytes_max = 64 * 1024;
+  /// A stream that has fewer bytes unsent is offered room again.
+  size_t writable_mark() const { return settings_.out_bytes_max / 16; }
 
   // Connections: their lives.
   void take_connection(int fd, const peer_address& peer);

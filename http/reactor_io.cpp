@@ -12,9 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Below this share of out_bytes_max a stream that was full is offered room again.
-constexpr size_t writable_divisor = 4;
-
 bool has_would_block() {
   return errno == EAGAIN || errno == EWOULDBLOCK;
 }
@@ -205,7 +202,7 @@ void reactor::after_flush(connection& c, bool has_progress) {
   update_interest(c);
   if (c.at == state::flushing && !c.is_flush_blocked) return read_next(c);
   if (c.at != state::streaming) return;
-  if (c.unsent() > settings_.out_bytes_max / writable_divisor) {
+  if (c.unsent() > writable_mark()) {
     c.is_over_mark = true;
   } else if (std::exchange(c.is_over_mark, false)) {
     sink_->on_writable({c.slot, c.generation});

@@ -79,6 +79,45 @@ TEST_CASE("reactor: a slow reader never holds more than out_bytes_max, and is to
   CHECK(w.on_loop([&] { return w.edge->room(w.held[0]); }) >= 32 * 1024);
 }
 
+TEST_CASE("reactor: what a client does not take stays here, where it is counted") {
+  world w{{.out_bytes_max = 64 * 1024}};
+  client c{w.port, 4096};
+  c.send(stream_request);
+  REQUIRE(w.wait_for([&] { return w.held.size() == 1; }));
+  std::string slice(8000, 's');
+  size_t written = 0;
+  w.on_loop([&] { w.edge->begin_stream(w.held[0], stream_head, stream_framing::chunked); });
+  for (int i = 0; i < 400; ++i)
+    w.on_loop([&] {
+      while (w.edge->write(w.held[0], slice)) written += slice.size();
+    });
+  auto kept = w.on_loop([&] { return w.edge->unsent(w.held[0]); });
+  CHECK(kept > 40'000);
+  // Without a bound the kernel takes megabytes.
+  CHECK(written - kept < 256 * 1024);
+  w.on_loop([&] { w.writable = 0; });
+  CHECK_FALSE(w.on_loop([&] { return w.edge->is_drained(w.held[0]); }));
+  c.read(written);
+  CHECK(w.wait_for([&] { return w.writable == 1; }));
+  CHECK(w.on_loop([&] { return w.edge->is_drained(w.held[0]); }));
+  CHECK_FALSE(w.on_loop([&] { return w.edge->is_drained(exchange_ref{}); }));
+}
+
+TEST_CASE("reactor: whoever asks before the flush is told after it") {
+  world w{{.out_bytes_max = 64 * 1024}};
+  client c{w.port};
+  c.send(stream_request);
+  REQUIRE(w.wait_for([&] { return w.held.size() == 1; }));
+  w.on_loop([&] {
+    w.edge->begin_stream(w.held[0], stream_head, stream_framing::chunked);
+    w.writable = 0;
+    CHECK(w.edge->write(w.held[0], std::string(30'000, 's')));
+    CHECK_FALSE(w.edge->is_drained(w.held[0]));
+  });
+  c.read(30'000);
+  CHECK(w.wait_for([&] { return w.writable == 1; }));
+}
+
 TEST_CASE("reactor: a client that takes no byte is cut") {
   world w{{.write_stall_max = 100ms}};
   client c{w.port, 4096};
