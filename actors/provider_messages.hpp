@@ -120,6 +120,14 @@ struct complete {
 };
 PARLEY_INSPECT(complete, call, sink, caller, model, messages, params, fallback, wishes)
 
+/// The sink has enough for now: the provider is made to wait, as far as its connection allows. What
+/// was read already is still told. Unknown calls are passed over.
+struct pause_call {
+  call_id call = 0;
+  bool is_paused = false;
+};
+PARLEY_INSPECT(pause_call, call, is_paused)
+
 /// Nothing of this call is told any more. Unknown calls are passed over.
 struct cancel_call {
   call_id call = 0;

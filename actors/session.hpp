@@ -41,6 +41,7 @@ using session_actor = caf::typed_actor<
     tell<end_streams>,                    // from USER: a login ended
     tell<reply_finished>,                 // from PROVIDER: usage and reason
     tell<reply_failed>,                   // from PROVIDER: a safe error
+    tell<checkpoint_stored>,              // from STORAGE: the provider need not wait for it
     tell<checkpoint_lost>,                // from STORAGE: make it again
     tell<idle_check>,                     // from itself
     tell<rest>,                           // from USER: sleep if idle

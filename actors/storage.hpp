@@ -13,13 +13,13 @@ namespace parley {
 using storage_actor = caf::typed_actor<
     // message     answer   what it does
     ask<commit, done>,       // queue; stored together with whatever else waits
-    tell<checkpoint_reply>,  // from SESSION: stored soon, with others; told only if it failed
+    tell<checkpoint_reply>,  // from SESSION: stored soon, with others
     tell<flush>,             // from itself, behind all that waits: one transaction for all
     tell<sweep>,             // from itself: the next batch of an erased user
     tell<release_memory>>;   // pages and statements in memory
 
 /// Who sends checkpoints.
-using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_lost>>;
+using checkpoint_sender_actor = caf::typed_actor<tell<checkpoint_stored>, tell<checkpoint_lost>>;
 
 /// A READER actor: read-only queries, owner in every WHERE. Several, detached, behind one handle.
 using reader_actor = caf::typed_actor<

@@ -28,8 +28,16 @@ struct checkpoint_reply {
   message_id id;
   int64_t after = 0;
   std::vector<reply_chunk> chunks;
+  bool is_awaited = false;  ///< its sender wants to hear that it is stored
 };
-PARLEY_INSPECT(checkpoint_reply, id, after, chunks)
+PARLEY_INSPECT(checkpoint_reply, id, after, chunks, is_awaited)
+
+/// STORAGE to whoever awaits it: all up to this position is stored.
+struct checkpoint_stored {
+  message_id id;
+  int64_t position = 0;
+};
+PARLEY_INSPECT(checkpoint_stored, id, position)
 
 /// STORAGE to whoever sent the checkpoint: it could not be stored.
 struct checkpoint_lost {

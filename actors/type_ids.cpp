@@ -76,6 +76,7 @@ void add(caf::actor_system_config& config, const char* type) {
   X(commit)                     \
   X(checkpoint_reply)           \
   X(checkpoint_lost)            \
+  X(checkpoint_stored)          \
   X(flush)                      \
   X(sweep)                      \
   X(release_memory)             \
@@ -111,6 +112,7 @@ void add(caf::actor_system_config& config, const char* type) {
   X(reply_tick)                 \
   X(complete)                   \
   X(cancel_call)                \
+  X(pause_call)                 \
   X(embed)                      \
   X(embedded)                   \
   X(channel_changed)            \

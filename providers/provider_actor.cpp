@@ -106,6 +106,10 @@ struct provider_state : upstream_listener {
     if (auto* call = find(message.call)) remove(*call);
   }
 
+  void on(const pause_call& message) {
+    if (auto* call = find(message.call)) calls_upstream_->pause(call->at, message.is_paused);
+  }
+
   void on(const channel_changed& message) { board_.adopt(message, self_->loop().now()); }
 
   void on(const meet_providers& message) { others_ = message.others; }

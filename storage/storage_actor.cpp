@@ -88,6 +88,13 @@ void storage_state::tell_lost(const waiting_checkpoint& lost) {
     self_->send(lost.sender, checkpoint_lost{lost.added.id, lost.added.after});
 }
 
+void storage_state::tell_stored(const waiting_checkpoint& stored) {
+  const auto& [id, after, chunks, is_awaited] = stored.added;
+  if (is_awaited && stored.sender && !is_stopping_)
+    self_->send(stored.sender,
+                checkpoint_stored{id, chunks.empty() ? after : chunks.back().position});
+}
+
 void storage_state::on(const flush&) {
   is_flush_sent_ = false;
   if (!queue_.empty() || !checkpoints_.empty()) return flush_now();
@@ -110,8 +117,7 @@ void storage_state::flush_now() {
   for (const auto& one : units)
     if (!fault && one.cause && is_storage_fault(one.cause)) fault = one.cause;
   answer_all(units, written);
-  if (!written)
-    for (const auto& lost : checkpoints) tell_lost(lost);
+  for (const auto& one : checkpoints) written ? tell_stored(one) : tell_lost(one);
   if (!is_stopping_) note_health(fault);
   // After the answers: nobody waits for it.
   checkpoint_if_long();

@@ -76,6 +76,7 @@ class storage_state {
   void flush_now();
   void answer_all(std::vector<waiting>& units, const expected<void>& written);
   void tell_lost(const waiting_checkpoint& lost);
+  void tell_stored(const waiting_checkpoint& stored);
   void note_health(const error& fault);
   void checkpoint_if_long();
   expected<void> probe();

@@ -15,6 +15,8 @@ namespace {
 constexpr std::chrono::seconds start_wait_max{30};
 /// Longer texts are estimated by their bytes, in the rare case that no provider tells the usage.
 constexpr size_t counted_bytes_max = size_t{64} << 10;
+/// That wait for the reader's credit before the upstream is made to wait.
+constexpr int64_t unread_bytes_max = 8 << 10;
 
 /// What has to be counted if the provider does not say what a call took.
 class usage_estimate {
@@ -112,6 +114,7 @@ struct call_state {
   const model_config& priced_model() const;
   void embed_more();
   void serve();
+  void pace();
   std::vector<text_delta> take_pending(int64_t bytes_max);
   void break_off(const error& cause);
   void report(std::optional<usage> used, const error& cause = {});
@@ -127,6 +130,8 @@ struct call_state {
   bool is_left_ = false;
   int64_t credit_ = 0;
   std::vector<text_delta> pending_;
+  int64_t pending_bytes_ = 0;
+  bool is_paused_ = false;
   usage_estimate estimate_;
   token_rule rule_;
   // What it may use: reserved as this reply's, metered while it comes.
@@ -233,6 +238,7 @@ void call_state::on(const reply_delta& delta) {
   for (const auto& added : delta.deltas) {
     estimate_.take_reply(added);
     if (meter_) meter_->append(added.text);
+    pending_bytes_ += static_cast<int64_t>(added.text.size());
     if (pending_.empty() || pending_.back().type != added.type)
       pending_.push_back(added);
     else
@@ -240,6 +246,7 @@ void call_state::on(const reply_delta& delta) {
   }
   report_tokens();
   serve();
+  pace();
 }
 
 void call_state::report_tokens() {
@@ -297,6 +304,16 @@ void call_state::on(const reply_tick&) {
 void call_state::on(const grant_call& grant) {
   credit_ += grant.bytes;
   serve();
+  pace();
+}
+
+// What a slow reader has no room for yet is not taken from the provider either.
+void call_state::pace() {
+  if (call_ == 0 || is_whole_) return;
+  auto unread_max = is_paused_ ? unread_bytes_max / 2 : unread_bytes_max;
+  if (is_paused_ == (pending_bytes_ > unread_max)) return;
+  is_paused_ = !is_paused_;
+  self->send(provider_, pause_call{call_, is_paused_});
 }
 
 void call_state::on(const leave_call&) {
@@ -316,7 +333,10 @@ void call_state::serve() {
   next.stream = place_.stream;
   next.deltas =
       take_pending(is_whole_ ? std::numeric_limits<int64_t>::max() : std::max<int64_t>(credit_, 0));
-  for (const auto& sent : next.deltas) credit_ -= static_cast<int64_t>(sent.text.size());
+  for (const auto& sent : next.deltas) {
+    credit_ -= static_cast<int64_t>(sent.text.size());
+    pending_bytes_ -= static_cast<int64_t>(sent.text.size());
+  }
   auto is_last = end_ && pending_.empty();
   if (is_last) next.end = std::move(end_);
   if (next.deltas.empty() && !is_last) return;

@@ -139,7 +139,7 @@ void session_state::dispatch(reply& running, std::vector<message_content> histor
   start.context = *running.row.context;
   running.log = reply_log{start, running.row};
   running.begun_at = running.log.text_bytes();
-  if (kind == turn_kind::go_on) running.checkpointed = running.log.position();
+  if (kind == turn_kind::go_on) running.checkpointed = running.stored = running.log.position();
   auto call = call_for(made, std::move(history));
   if (kind == turn_kind::say) release(made.content.parts);
   vocabulary_ = made.rule.vocabulary;

@@ -100,6 +100,7 @@ void session_state::attach(reply& joined, const follower& who) {
 void session_state::serve(reply& shown) {
   if (!shown.is_shown()) return;  // what may still fail is shown to nobody
   std::erase_if(shown.readers, [&](reply_reader& reader) { return serve_one(shown, reader); });
+  pace(shown);
 }
 
 // Sends what the reader has credit for; true if that was the end of the stream.
@@ -147,6 +148,7 @@ void session_state::on(const leave_reply& leaving) {
     auto stops = left->who.stops_on_leave;
     readers.erase(left);
     if (stops && entry->is_running()) stop(*entry);
+    pace(*entry);
     return drop_old_replies();
   }
 }
@@ -163,6 +165,7 @@ void session_state::on(const end_streams& end) {
       return true;
     });
     if (stops && entry->is_running()) stop(*entry);
+    pace(*entry);
   }
   drop_old_replies();
 }

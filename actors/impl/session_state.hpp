@@ -125,6 +125,8 @@ struct reply {
   std::optional<caf::actor_clock::time_point> first_token;
   caf::actor_clock::time_point kept_since{};
   int64_t checkpointed = 0;         ///< position up to which STORAGE was sent it
+  int64_t stored = 0;               ///< position up to which it is stored, or given up
+  bool is_paused = false;           ///< its provider waits
   bool is_checkpoint_held = false;  ///< the last one failed: the next tick tries again
   bool is_loaded = false;           ///< from the database, for those who read it now
 };
@@ -158,6 +160,7 @@ class session_state {
   void on(const reply_finished& finished);
   void on(const reply_failed& failed);
   void on(const reply_tick& tick);
+  void on(const checkpoint_stored& told);
   void on(const checkpoint_lost& lost);
   void on(const idle_check& check);
   void on(const spend_ruled& ruling);
@@ -296,6 +299,8 @@ class session_state {
   void finish(reply& running, reply_ending ending);
   void on_finished(reply& running, const reply_ending& ending, const error& fault);
   void checkpoint(reply& running);
+  bool is_ahead(const reply& running) const;
+  void pace(reply& running);
 
   // session_readers.cpp: who reads what.
   expected<void> check_reader() const;

@@ -200,6 +200,7 @@ void session_state::begin_call(reply& running, complete call) {
 
 void session_state::release_call(reply& running) {
   if (std::exchange(running.call, 0) == 0) return;
+  running.is_paused = false;
   if (!watches(running.provider)) self_->demonitor(running.provider.address());
 }
 
@@ -236,7 +237,7 @@ void session_state::on(const reply_delta& delta) {
     (added.type == part_type::reasoning ? running->reasoning : running->meter).append(added.text);
   }
   report(*running);
-  if (running->at != reply::phase::streaming) return;
+  if (running->at != reply::phase::streaming) return pace(*running);
   serve(*running);
   if (!running->is_checkpoint_held &&
       running->log.bytes_behind(running->checkpointed) >= parts_.limits.checkpoint_bytes)
@@ -256,14 +257,45 @@ void session_state::checkpoint(reply& running) {
     added.chunks.push_back({event.position, event.part, event.type, std::move(event.text)});
   if (added.chunks.empty()) return;
   running.checkpointed = running.log.position();
+  added.is_awaited = running.log.bytes_behind(running.stored) >= parts_.limits.unstored_bytes / 2;
   self_->send(parts_.storage, std::move(added));
 }
 
+void session_state::on(const checkpoint_stored& told) {
+  auto* running = find(told.id);
+  if (running == nullptr) return;
+  running->stored = std::max(running->stored, told.position);
+  pace(*running);
+}
+
+// A reply that can't be stored goes on all the same, so much from one tick to the next.
 void session_state::on(const checkpoint_lost& lost) {
   auto* running = find(lost.id);
   if (running == nullptr) return;
   running->checkpointed = std::min(running->checkpointed, lost.after);
   running->is_checkpoint_held = true;
+  running->stored = running->log.position();
+  pace(*running);
+}
+
+// Whether it has run far ahead of what is stored or of those who read it. One that nobody reads
+// waits for nobody, and the slow one of two readers not for the other.
+bool session_state::is_ahead(const reply& running) const {
+  auto share = running.is_paused ? 2 : 1;  // it goes on once half of that is gone
+  if (running.log.bytes_behind(running.stored) > parts_.limits.unstored_bytes / share) return true;
+  if (running.readers.empty()) return false;
+  auto first = std::max_element(
+      running.readers.begin(), running.readers.end(),
+      [](const reply_reader& a, const reply_reader& b) { return a.position < b.position; });
+  return running.log.bytes_behind(first->position) > parts_.limits.unread_bytes / share;
+}
+
+// What is far ahead is not taken from the provider: it would only lie here.
+void session_state::pace(reply& running) {
+  if (running.call == 0) return;
+  if (running.is_paused == is_ahead(running)) return;
+  running.is_paused = !running.is_paused;
+  self_->send(running.provider, pause_call{running.call, running.is_paused});
 }
 
 void session_state::on(const reply_finished& finished) {

@@ -38,7 +38,11 @@ struct temporary_state {
     if (used.changes.empty()) return done{};
     return hand_on(self, storage, std::move(used));
   }
-  void on(const checkpoint_reply&) {}
+  void on(const checkpoint_reply& added) {
+    if (added.is_awaited && !added.chunks.empty())
+      self->send(caf::actor_cast<checkpoint_sender_actor>(self->current_sender()),
+                 checkpoint_stored{added.id, added.chunks.back().position});
+  }
 
   error apply(const create_session& change) {
     header = change.header;

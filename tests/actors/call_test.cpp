@@ -14,6 +14,7 @@ namespace {
 struct notes {
   std::vector<complete> calls;
   std::vector<call_id> cancelled;
+  std::vector<pause_call> pauses;
   std::vector<embed> embeds;
   std::vector<call_slice> slices;
   std::vector<call_ended> ended;
@@ -43,6 +44,7 @@ provider_actor::behavior_type run_provider(provider_actor::pointer self, notes* 
   harden(self);
   return {[=](const complete& call) { seen->calls.push_back(call); },
           [=](const cancel_call& cancel) { seen->cancelled.push_back(cancel.call); },
+          [=](const pause_call& told) { seen->pauses.push_back(told); },
           [=](const embed& asked) -> caf::result<embedded> {
             seen->embeds.push_back(asked);
             embedded found;
@@ -147,6 +149,27 @@ TEST_CASE("a credit cuts no character") {
   CHECK(world.text() == "ab");
   world.tell(grant_call{4});
   CHECK(world.text() == "ab\xE2\x82\xAC.");
+}
+
+TEST_CASE("a call far ahead of its reader waits") {
+  fixture world;
+  world.begin(1000);
+  auto& pauses = world.seen.pauses;
+  for (int i = 0; i < 9; ++i) world.say(std::string(1024, 'a'));
+  REQUIRE(pauses.size() == 1);
+  CHECK(pauses[0].is_paused);
+  CHECK(pauses[0].call == world.seen.calls.back().call);
+  world.tell(grant_call{4096 + 23});
+  CHECK(pauses.size() == 1);
+  world.tell(grant_call{1});
+  REQUIRE(pauses.size() == 2);
+  CHECK_FALSE(pauses[1].is_paused);
+  for (int i = 0; i < 5; ++i) world.say(std::string(1024, 'a'));
+  CHECK(pauses.size() == 3);
+  world.finish();
+  world.tell(grant_call{100 << 10});
+  CHECK(world.text().size() == 14 << 10);
+  CHECK(pauses.size() == 3);
 }
 
 TEST_CASE("a call that is wanted whole is told once") {

@@ -256,3 +256,67 @@ TEST_CASE("a question whose handler throws is answered with an error", "[session
   }
   CHECK(w.has_ended());
 }
+
+TEST_CASE("a reply far ahead of what is stored waits for it", "[session]") {
+  session_world w;
+  w.limits.unstored_bytes = 100;
+  w.limits.checkpoint_bytes = 10;
+  w.start();
+  auto ticket = w.begin("Hi");
+  auto& pauses = w.script.pauses;
+  w.script.holds_checkpoints = true;
+  for (int i = 0; i < 10; ++i) w.say("0123456789");
+  CHECK(pauses.empty());
+  auto& checkpoints = w.script.checkpoints;
+  REQUIRE(checkpoints.size() == 10);
+  CHECK_FALSE(checkpoints[3].is_awaited);
+  CHECK(checkpoints[4].is_awaited);
+  w.say("0123456789");
+  REQUIRE(pauses.size() == 1);
+  CHECK(pauses[0].is_paused);
+  SECTION("until most of it is") {
+    w.tell(checkpoint_stored{ticket.message, 2 + 59});
+    CHECK(pauses.size() == 1);
+    w.tell(checkpoint_stored{ticket.message, 2 + 60});
+    REQUIRE(pauses.size() == 2);
+    CHECK_FALSE(pauses[1].is_paused);
+    // An older answer takes nothing back.
+    w.tell(checkpoint_stored{ticket.message, 2 + 10});
+    CHECK(pauses.size() == 2);
+  }
+  SECTION("or can't be: then so much from one tick to the next") {
+    w.script.fail_commit = disk_full;
+    w.say("0");
+    w.tick();
+    REQUIRE(pauses.size() == 2);
+    CHECK_FALSE(pauses[1].is_paused);
+    for (int i = 0; i < 11; ++i) w.say("0123456789");
+    REQUIRE(pauses.size() == 3);
+    CHECK(pauses[2].is_paused);
+    w.tick();
+    REQUIRE(pauses.size() == 4);
+    CHECK_FALSE(pauses[3].is_paused);
+    w.script.fail_commit = {};
+    w.tick();
+    CHECK(text_of(checkpoints.back()).size() >= 111);
+    w.finish();
+    CHECK(content_of(w.script.rows[ticket.message].parts).size() == 221);
+  }
+}
+
+TEST_CASE("a reply waits while its turn is not stored", "[session]") {
+  session_world w;
+  w.limits.unstored_bytes = 100;
+  w.start();
+  w.script.holds_commits = true;
+  auto asked = w.ask_later(w.turn("Hi"));
+  w.run();
+  w.say(std::string(101, 'a'));
+  REQUIRE(w.script.pauses.size() == 1);
+  CHECK(w.script.pauses[0].is_paused);
+  w.release_commit();
+  CHECK(w.answer_of<reply_ticket>(asked));
+  w.tick();
+  REQUIRE(w.script.pauses.size() == 2);
+  CHECK_FALSE(w.script.pauses[1].is_paused);
+}

@@ -246,3 +246,56 @@ TEST_CASE("when memory is short an idle session sleeps, a busy one goes on", "[s
   w.tell(rest{});
   CHECK(w.script.farewells.size() == before + 1);
 }
+
+TEST_CASE("a reply waits for the first of its readers", "[session]") {
+  session_world w;
+  w.limits.unread_bytes = 100;
+  w.start();
+  auto ticket = w.begin("Hi", 1, 30);
+  auto& pauses = w.script.pauses;
+  for (int i = 0; i < 13; ++i) w.say("0123456789");
+  CHECK(pauses.empty());  // 100 bytes beyond what the reader has room for
+  w.say("0");
+  REQUIRE(pauses.size() == 1);
+  CHECK(pauses[0].call == w.last_call());
+  CHECK(pauses[0].is_paused);
+  // What was on its way is taken, and nobody told again.
+  w.say("1");
+  CHECK(pauses.size() == 1);
+  w.tell(grant_credit{w.edge, 1, 51});
+  CHECK(pauses.size() == 1);
+  w.tell(grant_credit{w.edge, 1, 1});
+  REQUIRE(pauses.size() == 2);
+  CHECK_FALSE(pauses[1].is_paused);
+
+  SECTION("another one that keeps up is not held up by the slow one") {
+    REQUIRE(w.ask<reply_ticket>(follow_reply{ticket.message, w.follow(2)}));
+    for (int i = 0; i < 20; ++i) w.say("0123456789");
+    CHECK(pauses.size() == 2);
+    w.tell(leave_reply{w.edge, 2});
+    REQUIRE(pauses.size() == 3);
+    CHECK(pauses[2].is_paused);
+    REQUIRE(w.ask<reply_ticket>(follow_reply{ticket.message, w.follow(3)}));
+    REQUIRE(pauses.size() == 4);
+    CHECK_FALSE(pauses[3].is_paused);
+  }
+  SECTION("one that nobody reads goes on") {
+    for (int i = 0; i < 6; ++i) w.say("0123456789");
+    REQUIRE(pauses.size() == 3);
+    CHECK(pauses[2].is_paused);
+    w.tell(leave_reply{w.edge, 1});
+    REQUIRE(pauses.size() == 4);
+    CHECK_FALSE(pauses[3].is_paused);
+    for (int i = 0; i < 20; ++i) w.say("0123456789");
+    CHECK(pauses.size() == 4);
+    w.finish();
+    CHECK(content_of(w.script.rows[ticket.message].parts).size() == 392);
+  }
+  SECTION("one that is over is not told of") {
+    for (int i = 0; i < 6; ++i) w.say("0123456789");
+    REQUIRE(pauses.size() == 3);
+    w.finish();
+    w.tell(grant_credit{w.edge, 1, 1000});
+    CHECK(pauses.size() == 3);
+  }
+}

@@ -75,7 +75,7 @@ TEST_CASE("all messages of USER cross the wire") {
 }
 
 TEST_CASE("all messages of SESSION cross the wire") {
-  CHECK(check_table<session_actor>() == 26);
+  CHECK(check_table<session_actor>() == 27);
 }
 
 TEST_CASE("all messages of STORAGE and READER cross the wire") {
@@ -89,7 +89,7 @@ TEST_CASE("all messages of CALL cross the wire") {
 }
 
 TEST_CASE("all messages of PROVIDER cross the wire") {
-  CHECK(check_table<provider_actor>() == 9);
+  CHECK(check_table<provider_actor>() == 10);
 }
 
 TEST_CASE("all messages of COUNTER cross the wire") {

@@ -180,6 +180,29 @@ TEST_CASE("checkpoints wait for others, and go along with the next commit") {
   CHECK(w.self->mailbox().empty());
 }
 
+TEST_CASE("a checkpoint that is awaited is told of once it is stored") {
+  world w;
+  auto storage = w.spawn_storage({});
+  auto ada = user_named("ada");
+  auto chat = make_session(ada.id);
+  auto question = make_message(chat.id, {}, "what?");
+  auto reply = make_reply(chat.id, question.id);
+  REQUIRE_FALSE(w.store(storage, {create_user{ada, true}, create_session{chat},
+                                  create_message{question}, create_message{reply}}));
+  w.self->send(storage, checkpoint_reply{reply.id, 0, {{5, 0, part_type::text, "abc"}}, false});
+  w.self->send(storage, checkpoint_reply{reply.id, 5, {{8, 0, part_type::text, "def"}}, true});
+  w.scheduler.run();
+  CHECK(w.self->mailbox().empty());
+  w.scheduler.advance_time(100ms);
+  w.scheduler.run();
+  checkpoint_stored stored;
+  w.self->receive([&](const checkpoint_stored& told) { stored = told; },
+                  caf::after(0s) >> [] { FAIL("nothing was told"); });
+  CHECK(stored.id == reply.id);
+  CHECK(stored.position == 8);
+  CHECK(w.self->mailbox().empty());
+}
+
 TEST_CASE("a checkpoint beyond the queue's limit is told to its sender") {
   world w;
   storage_parts parts;

@@ -100,6 +100,7 @@ struct state_of_script {
   void on(const reply_finished&) {}
   void on(const reply_failed&) {}
   void on(const reply_tick&) {}
+  void on(const checkpoint_stored&) {}
   void on(const checkpoint_lost&) {}
   void on(const idle_check&) {}
   void on(const spend_ruled& ruling) { record().rulings.push_back(ruling); }
@@ -117,15 +118,33 @@ session_actor::behavior_type run_script(session_actor::stateful_pointer<state_of
   harden(self);
   self->state.script = script;
   self->state.id = id;
-  return {handle<start_turn>(self),      handle<follow_reply>(self), handle<grant_credit>(self),
-          handle<leave_reply>(self),     handle<stop_reply>(self),   handle<change_session>(self),
-          handle<fork_session>(self),    handle<drop_session>(self), handle<preview_turn>(self),
-          handle<change_message>(self),  handle<drop_message>(self), handle<get_summary>(self),
-          handle<write_summary>(self),   handle<drop_summary>(self), handle<make_summary>(self),
-          handle<session_work>(self),    handle<end_streams>(self),  handle<reply_delta>(self),
-          handle<reply_finished>(self),  handle<reply_failed>(self), handle<reply_tick>(self),
-          handle<checkpoint_lost>(self), handle<idle_check>(self),   handle<rest>(self),
-          handle<spend_ruled>(self),     handle<sleep_now>(self)};
+  return {handle<start_turn>(self),
+          handle<follow_reply>(self),
+          handle<grant_credit>(self),
+          handle<leave_reply>(self),
+          handle<stop_reply>(self),
+          handle<change_session>(self),
+          handle<fork_session>(self),
+          handle<drop_session>(self),
+          handle<preview_turn>(self),
+          handle<change_message>(self),
+          handle<drop_message>(self),
+          handle<get_summary>(self),
+          handle<write_summary>(self),
+          handle<drop_summary>(self),
+          handle<make_summary>(self),
+          handle<session_work>(self),
+          handle<end_streams>(self),
+          handle<reply_delta>(self),
+          handle<reply_finished>(self),
+          handle<reply_failed>(self),
+          handle<reply_tick>(self),
+          handle<checkpoint_stored>(self),
+          handle<checkpoint_lost>(self),
+          handle<idle_check>(self),
+          handle<rest>(self),
+          handle<spend_ruled>(self),
+          handle<sleep_now>(self)};
 }
 
 }  // namespace

@@ -81,9 +81,14 @@ storage_actor::behavior_type run_storage(storage_actor::pointer self, session_sc
           },
           [=](const checkpoint_reply& added) {
             script->checkpoints.push_back(added);
-            if (!script->fail_commit) return script->keep(added);
-            self->send(caf::actor_cast<checkpoint_sender_actor>(self->current_sender()),
-                       checkpoint_lost{added.id, added.after});
+            auto sender = caf::actor_cast<checkpoint_sender_actor>(self->current_sender());
+            if (!script->fail_commit) {
+              script->keep(added);
+              if (added.is_awaited && !script->holds_checkpoints)
+                self->send(sender, checkpoint_stored{added.id, added.chunks.back().position});
+              return;
+            }
+            self->send(sender, checkpoint_lost{added.id, added.after});
           },
           [=](const flush&) { script->answer_oldest(); }, [](const sweep&) {},
           [](const release_memory&) {}};
@@ -195,6 +200,7 @@ provider_actor::behavior_type run_provider(provider_actor::pointer self, session
   harden(self);
   return {[=](const complete& call) { script->calls.push_back(call); },
           [=](const cancel_call& end) { script->cancelled.push_back(end.call); },
+          [=](const pause_call& told) { script->pauses.push_back(told); },
           [](const embed&) -> caf::result<embedded> { return make_error(errc::internal); },
           [](const try_model&) -> caf::result<model_trial> { return make_error(errc::internal); },
           [](const list_offers&) -> caf::result<offer_list> { return make_error(errc::internal); },

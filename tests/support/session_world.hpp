@@ -16,7 +16,8 @@ struct session_script {
   // STORAGE
   std::vector<commit> commits;  ///< all that came, failed ones too
   std::vector<checkpoint_reply> checkpoints;
-  bool holds_commits = false;  ///< while set, commits are not answered
+  bool holds_checkpoints = false;  ///< while set, nobody hears that they are stored
+  bool holds_commits = false;      ///< while set, commits are not answered
   std::deque<answer<done>> held_commits;
   error fail_commit;  ///< while set, commits fail with it
   /// Asked for each commit; an error fails it.
@@ -51,6 +52,7 @@ struct session_script {
   // PROVIDER
   std::vector<complete> calls;
   std::vector<call_id> cancelled;
+  std::vector<pause_call> pauses;
   // readers, by stream
   std::map<uint64_t, std::vector<slice>> slices;
 

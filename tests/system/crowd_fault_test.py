@@ -72,7 +72,7 @@ class crowd_fault_test(support.system_test):
             "--set", "connections_per_address_max=100000",
             "--set", "connections_unadmitted_max=100000", "--set", "login_calls_per_min=1000000",
             "--set", "login_fails_per_address_max=10000", "--set", "hashing_queue_max_s=2",
-            "--set", "reply_bytes_max=262144"]
+            "--set", "reply_bytes_max=262144", "--set", "write_stall_max_s=4"]
         self.server.start()
         callers, self.model = self.open_to_many(self.upstream.base_url, "mock-t150-i20-f1", 1)
         self.ada = callers[0]
@@ -175,10 +175,24 @@ class crowd_fault_test(support.system_test):
             idle.sendall((f"POST /api/chat/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
                           f"{self.ada.token}\r\nContent-Type: application/json\r\n"
                           f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
-            # It goes on into its log and ends at the limit of a reply.
             path = f"/api/sessions/{chat}/messages?limit=10"
-            wait_until(lambda: [each["status"] for each in self.ada.get(path).body["items"]
-                                if each["role"] == "assistant"] not in ([], ["streaming"]), 60,
+
+            def reply():
+                found = [each for each in self.ada.get(path).body["items"]
+                         if each["role"] == "assistant"]
+                return (found[0]["status"], len(found[0]["content"])) if found else ("", 0)
+
+            # Its provider waits for it, until it is cut off; the reply then goes on alone, and ends
+            # at the limit of one.
+            wait_until(lambda: reply()[1] > 30_000, 10, "the reply begins")
+            time.sleep(1.5)
+            waiting = reply()
+            self.assertEqual("streaming", waiting[0])
+            self.assertLess(waiting[1], 131_072)
+            time.sleep(0.5)
+            self.assertEqual(waiting, reply())
+            wait_until(lambda: reply()[0] not in ("", "streaming"), 60,
                        "the reply ends without its reader")
+            self.assertGreater(reply()[1], 200_000)
             streams = running_streams(self, self.model, self.ada, 2)
             streams.finish()
