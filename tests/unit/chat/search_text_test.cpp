@@ -75,6 +75,19 @@ TEST_CASE("a text goes into the index as its owner's") {
   CHECK(indexed_text(7, " , ").empty());
 }
 
+TEST_CASE("a long text is indexed as if it were one piece") {
+  std::string text;
+  for (int i = 0; i < 4000; ++i) {
+    text += i % 7 == 0 ? "Größe" : i % 5 == 0 ? "聊天记录" : "word" + std::to_string(i);
+    text += i % 11 == 0 ? "\n" : i % 3 == 0 ? "," : " ";
+    if (i == 2000) text += std::string(9000, 'x') + "大模型";
+  }
+  std::string expected;
+  for (const auto& token : search_tokens(text))
+    expected += (expected.empty() ? "1." : " 1.") + token.text;
+  CHECK(indexed_text(1, text) == expected);
+}
+
 TEST_CASE("a question is words, phrases and exclusions") {
   CHECK(match("foo bar ") == R"(("1.foo" AND "1.bar"))");
   CHECK(match("\"foo Bar\" baz\t") == R"(("1.foo 1.bar" AND "1.baz"))");
