@@ -23,8 +23,8 @@ struct session_limits {
   size_t pinned_max = 100;                       ///< messages
   size_t count_inline_bytes = size_t{64} << 10;  ///< longer texts are counted by COUNTER
   int64_t checkpoint_bytes = 4096;
-  int64_t unread_bytes = 8 << 10;     ///< of a reply, before its provider waits for its readers
-  int64_t unstored_bytes = 32 << 10;  ///< or for its checkpoints
+  int64_t unread_bytes = 8 << 10;      ///< of a reply, before its provider waits for its readers
+  int64_t unstored_bytes = 128 << 10;  ///< or for its checkpoints
   std::chrono::milliseconds idle_max{60'000};
   std::chrono::milliseconds reply_keep{60'000};  ///< a finished reply stays in memory this long
 };
