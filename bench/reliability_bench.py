@@ -210,14 +210,20 @@ def delays_of(test, caller, model, seconds):
 def unread(share):
     count = max(100, int(1000 * share))
     with node("streams_per_user_max=1000", "write_stall_max_s=600", users=2,
-              model="mock-t2000-i10-b32-f1") as (test, callers, made):
-        alone = crowds.p99(delays_of(test, callers[0], made, 5))
+              model="mock-t20000-i10-b32-f1") as (test, callers, made):
         fast = test.add_model(callers[0], test.upstream.base_url, "mock-endless",
                               path="/api/models/system", name="fast")
+        streams = crowds.chats(test, [callers[0]], made, 4)
+        time.sleep(5)
+        alone = crowds.p99(streams.delays_ms())
+        streams.begin_anew()
         before = memory_kib(test)
+        # From the first of them on: until each upstream waits the server has more than it can do.
         with crowds.unreading(test, callers[1], fast, count):
-            among = crowds.p99(delays_of(test, callers[0], made, 10))
+            time.sleep(20)
             grown = (memory_kib(test) - before) / count
+        streams.finish(wait=False)
+        among = crowds.p99(streams.delays_ms())
         figure(f"{count} clients that do not read: memory of each", grown, "KiB", "300 KiB",
                grown <= 300)
         figure("  token delay p99 of others, beyond that alone", among - alone, "ms", "20 ms",

@@ -93,6 +93,11 @@ class chats:
             thread.join(60)
         return sum(view.done is None or view.events_after_done > 0 for view in self.views)
 
+    def begin_anew(self):
+        """What came so far counts no more."""
+        for line in self.lines:
+            line.clear()
+
     def delays_ms(self):
         """Of every token: from the stamp of the upstream to here."""
         delays = []
