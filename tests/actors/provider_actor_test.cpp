@@ -9,7 +9,8 @@ TEST_CASE("a call becomes deltas and one end", "[provider]") {
   auto call = w.run(w.order(server, w.make_sink()));
   CHECK(call.reasoning == "hm");
   CHECK(call.text == "Hello, you");
-  CHECK(call.deltas == 2);
+  // One for each read; on a busy machine both pieces may come with one.
+  CHECK((call.deltas == 1 || call.deltas == 2));
   CHECK(call.is_on_loop);
   REQUIRE(call.finished.size() == 1);
   CHECK(call.failed.empty());

@@ -59,7 +59,7 @@ def run(build, target, seconds):
     executions, cpu_s, is_sound = 0, 0.0, True
     with tempfile.TemporaryDirectory(prefix="parley-fuzz-") as fresh:
         command = [build / "tests" / target, "-print_final_stats=1",
-                   f"-max_len={INPUT_BYTES_MAX.get(target, 1024)}", "-timeout=10",
+                   f"-max_len={INPUT_BYTES_MAX.get(target, 1024)}", "-timeout=25",
                    "-rss_limit_mb=3000", f"-artifact_prefix={found}/{target}-", fresh,
                    *seeds_of(target)]
         # What was learned so far lies in `fresh`.
