@@ -38,7 +38,7 @@ struct temporary_state {
     if (used.changes.empty()) return done{};
     return hand_on(self, storage, std::move(used));
   }
-  void on(const checkpoint_reply& added) {
+  void on(const checkpoint_reply& added) const {
     if (added.is_awaited && !added.chunks.empty())
       self->send(caf::actor_cast<checkpoint_sender_actor>(self->current_sender()),
                  checkpoint_stored{added.id, added.chunks.back().position});
