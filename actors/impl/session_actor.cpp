@@ -39,6 +39,7 @@ error too_many_askers() {
 void session_state::begin(session_parts parts) {
   harden(self_);
   parts_ = std::move(parts);
+  texts_ = text_window{parts_.limits.texts_bytes_max};
   last_used_ = self_->clock().now();
   // Without its USER nobody admits callers and nobody would find this actor again.
   self_->monitor(parts_.parent);
@@ -87,7 +88,7 @@ void session_state::tell_idle() {
 // The headers are what grows; the rest is much the same for all.
 void session_state::tell_weight() {
   constexpr size_t fixed_bytes = 4096;
-  auto bytes = fixed_bytes + messages_.capacity() * sizeof(message_header) +
+  auto bytes = fixed_bytes + messages_.capacity() * sizeof(message_header) + texts_.bytes() +
                (header_.system_prompt ? header_.system_prompt->size() : 0) +
                (summary_ ? summary_->text.size() : 0);
   if (std::exchange(weight_, bytes) != bytes)

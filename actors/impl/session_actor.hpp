@@ -20,6 +20,7 @@ struct session_limits {
   size_t readers_max = 100;                      ///< of all its replies together
   size_t askers_max = 100;                       ///< requests that wait for an answer
   size_t replies_kept_max = 4;                   ///< that are over and that nobody reads
+  size_t texts_bytes_max = size_t{64} << 10;     ///< of messages, kept for the next request
   size_t pinned_max = 100;                       ///< messages
   size_t count_inline_bytes = size_t{64} << 10;  ///< longer texts are counted by COUNTER
   int64_t checkpoint_bytes = 4096;

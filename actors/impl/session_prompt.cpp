@@ -64,13 +64,51 @@ void session_state::prepare(reply& running) {
   });
 }
 
-void session_state::read_window(reply& running) {
-  read_contents wanted{parts_.owner, parts_.id, sent_ids(*running.made)};
-  if (wanted.ids.empty()) return store_turn(running.id(), {});
+// What is not known from the last turn is read; rows that are gone are left out.
+void session_state::read_texts(std::vector<message_id> ids, texts_read then,
+                               std::function<void(const error&)> fail) {
+  auto history = std::make_shared<std::vector<message_content>>(ids.size());
+  read_contents wanted{parts_.owner, parts_.id, {}};
+  for (size_t i = 0; i < ids.size(); ++i) {
+    auto& content = (*history)[i];
+    content.id = ids[i];
+    if (!texts_.find(content.id, content.role, content.parts)) wanted.ids.push_back(content.id);
+  }
+  if (wanted.ids.empty()) return then(*history);
   self_->request(parts_.reader, caf::infinite, std::move(wanted))
-      .then([this, id = running.id()](
-                content_list& history) { store_turn(id, std::move(history.items)); },
-            [this, id = running.id()](const error& cause) { abandon(id, cause); });
+      .then(
+          [this, history, then = std::move(then)](content_list& found) {
+            auto next = found.items.begin();
+            for (auto& content : *history)
+              if (next != found.items.end() && next->id == content.id) content = std::move(*next++);
+            keep_texts(*history);
+            then(*history);
+          },
+          std::move(fail));
+}
+
+// The newest, for the next turn. What is still being written is asked for anew.
+void session_state::keep_texts(const std::vector<message_content>& history) {
+  texts_.clear();
+  auto first = history.end();
+  for (size_t bytes = 0; first != history.begin(); --first) {
+    for (const auto& each : std::prev(first)->parts) bytes += each.text.value_or("").size();
+    if (bytes > parts_.limits.texts_bytes_max) break;
+  }
+  for (; first != history.end(); ++first) {
+    const auto* header = header_of(first->id);
+    if (header != nullptr && header->status != message_status::streaming)
+      texts_.keep(first->id, first->role, first->parts);
+  }
+}
+
+void session_state::read_window(reply& running) {
+  read_texts(
+      sent_ids(*running.made),
+      [this, id = running.id()](std::vector<message_content>& history) {
+        store_turn(id, std::move(history));
+      },
+      [this, id = running.id()](const error& cause) { abandon(id, cause); });
 }
 
 // As soon as no other commit of the record is under way, which is nearly always now.
@@ -141,7 +179,10 @@ void session_state::dispatch(reply& running, std::vector<message_content> histor
   running.begun_at = running.log.text_bytes();
   if (kind == turn_kind::go_on) running.checkpointed = running.stored = running.log.position();
   auto call = call_for(made, std::move(history));
-  if (kind == turn_kind::say) release(made.content.parts);
+  if (kind == turn_kind::say) {
+    texts_.keep(asked.id, asked.role, made.content.parts);
+    release(made.content.parts);
+  }
   vocabulary_ = made.rule.vocabulary;
 
   commit stored;
@@ -214,12 +255,12 @@ void session_state::try_again(reply& running) {
   running.row.context = made->record();
   running.row.context->refused_tokens = running.refused;
   log_info("reply.tried_again", {{"message", running.id()}, {"limit", *running.refused}});
-  self_
-      ->request(parts_.reader, caf::infinite,
-                read_contents{parts_.owner, parts_.id, sent_ids(*made)})
-      .then([this, id = running.id()](
-                content_list& history) { send_again(id, std::move(history.items)); },
-            [fail](const error&) { fail(); });
+  read_texts(
+      sent_ids(*made),
+      [this, id = running.id()](std::vector<message_content>& history) {
+        send_again(id, std::move(history));
+      },
+      [fail](const error&) { fail(); });
 }
 
 void session_state::send_again(message_id id, std::vector<message_content> history) {

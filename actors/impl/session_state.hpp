@@ -9,6 +9,7 @@
 #include "base/boxed.hpp"
 #include "chat/context.hpp"
 #include "chat/reply_log.hpp"
+#include "chat/text_window.hpp"
 
 namespace parley {
 
@@ -227,6 +228,10 @@ class session_state {
 
   // session_prompt.cpp: a turn from draft to commit, and its second try.
   void prepare(reply& running);
+  using texts_read = std::function<void(std::vector<message_content>& history)>;
+  void read_texts(std::vector<message_id> ids, texts_read then,
+                  std::function<void(const error&)> fail);
+  void keep_texts(const std::vector<message_content>& history);
   void read_window(reply& running);
   void store_turn(message_id id, std::vector<message_content> history);
   void dispatch(reply& running, std::vector<message_content> history);
@@ -345,6 +350,7 @@ class session_state {
     measure_sum sum;
   };
   std::list<known_text> known_texts_;
+  text_window texts_;  ///< of the last request, and what was said since
   std::vector<std::unique_ptr<reply>> replies_;
   /// The first one runs if the record is busy; those here wait. At most askers_max changes and a
   /// turn or an ending for each reply.

@@ -252,6 +252,7 @@ session session_state::without(const std::unordered_set<message_id>& gone, messa
 void session_state::forget(const std::unordered_set<message_id>& gone) {
   auto cause = make_error(errc::not_found, "The message was deleted.");
   for (auto id : gone) let_go(id, cause);
+  for (auto id : gone) texts_.forget(id);
   std::erase_if(messages_, [&](const message_header& known) { return gone.count(known.id) != 0; });
   if (summary_ && gone.count(summary_->covers) != 0) summary_.reset();
   auto is_gone = [&](message_id id) { return gone.count(id) != 0; };

@@ -428,6 +428,10 @@ void session_state::on_finished(reply& running, const reply_ending& ending, cons
   note_row(running.row);
   running.log.finish(status, std::move(shown));
   note("reply.finished", event_text(parts_.id, running.id(), status));
+  if (fault)
+    texts_.forget(running.id());
+  else if (running.log.text_bytes() <= static_cast<int64_t>(parts_.limits.texts_bytes_max))
+    texts_.keep(running.id(), message_role::assistant, running.log.parts());
   if (fault && running.spent) unsaved_usage_[running.id()] = *running.spent;
   settle(running);
   // Before `done` is seen: whoever answers it at once finds the turn counted as over.

@@ -259,6 +259,7 @@ TEST_CASE("what is pinned is sent, however old", "[session]") {
   w.script.model.context_window = 800;
   w.script.model.max_tokens = 50;
   w.limits.pinned_max = 1;
+  w.limits.texts_bytes_max = 0;
   w.start();
   auto changed = w.ask<message>(pinning(ids[0], true, 0));
   REQUIRE(changed);

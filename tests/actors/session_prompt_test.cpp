@@ -25,6 +25,7 @@ TEST_CASE("what outgrows the window is dropped, the oldest first", "[session]") 
   session_world w;
   std::vector<message_id> ids;
   fill(w, ids);
+  w.limits.texts_bytes_max = 0;
   w.start();
   auto ticket = w.begin("Hi");
   REQUIRE(w.script.windows.size() == 1);
@@ -112,6 +113,7 @@ TEST_CASE("parents", "[session]") {
   auto old = w.add(message_role::assistant, "old");
   w.script.header.active_leaf_id = question;
   auto leaf = w.add(message_role::assistant, "new");
+  w.limits.texts_bytes_max = 0;
   w.start();
   auto wanted = w.turn("Hi");
   SECTION("the active leaf, if none is named") {
@@ -241,4 +243,78 @@ TEST_CASE("a session whose first turn fails is none", "[session]") {
   CHECK(code_of(next.error()) == errc::not_found);
   w.tell(sleep_now{});
   CHECK(w.has_ended());
+}
+
+namespace {
+
+/// What the last call was sent, word for word.
+std::string sent(const session_world& w) {
+  std::string all;
+  for (const auto& each : w.script.calls.back().messages) all += content_of(each.parts) + "|";
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("what was sent with the last turn is not read again", "[session]") {
+  session_world w;
+  auto first = w.add(message_role::user, "Q");
+  w.add(message_role::assistant, "A");
+  w.start();
+  auto& windows = w.script.windows;
+  auto ticket = w.begin("Hi");
+  REQUIRE(windows.size() == 1);
+  CHECK(sent(w) == "Q|A|Hi|");
+  w.say("well", part_type::reasoning);
+  w.say("Hello");
+  SECTION("with its reply") {
+    w.finish();
+    w.begin("On", 2);
+    CHECK(windows.size() == 1);
+    CHECK(sent(w) == "Q|A|Hi|Hello|On|");
+    CHECK(w.script.calls.back().messages[3].parts.size() == 2);
+    w.say("and on");
+    w.finish();
+    w.begin("End", 3);
+    CHECK(windows.size() == 1);
+    CHECK(sent(w) == "Q|A|Hi|Hello|On|and on|End|");
+  }
+  SECTION("a reply whose end could not be stored is") {
+    w.script.fail_commit = make_error(errc::storage_full);
+    w.finish();
+    w.script.fail_commit = {};
+    w.begin("On", 2);
+    REQUIRE(windows.size() == 2);
+    CHECK(windows[1].ids == std::vector{ticket.message});
+  }
+  SECTION("what was deleted is not kept") {
+    w.finish();
+    REQUIRE(w.ask<done>(drop_message{ticket.user_message, 0}));
+    w.begin("On", 2);
+    CHECK(windows.size() == 1);
+    CHECK(sent(w) == "Q|A|On|");
+  }
+  SECTION("another branch reads what is new in it") {
+    w.finish();
+    auto wanted = w.turn("Else", 2);
+    wanted.content.parent_id = first;
+    REQUIRE(w.ask<reply_ticket>(wanted));
+    CHECK(windows.size() == 1);
+    CHECK(sent(w) == "Q|Else|");
+  }
+}
+
+TEST_CASE("of a long window the newest texts are kept", "[session]") {
+  session_world w;
+  auto first = w.add(message_role::user, std::string(90, 'q'));
+  w.add(message_role::assistant, std::string(90, 'a'));
+  w.limits.texts_bytes_max = 250;
+  w.start();
+  w.begin("Hi");
+  w.say("Hello");
+  w.finish();
+  w.begin("On", 2);
+  REQUIRE(w.script.windows.size() == 2);
+  CHECK(w.script.windows[1].ids == std::vector{first});
+  CHECK(sent(w) == std::string(90, 'q') + "|" + std::string(90, 'a') + "|Hi|Hello|On|");
 }

@@ -58,7 +58,7 @@ class kill9_test(support.system_test):
                      "read_calls_per_min", "connections_per_address_max",
                      "connections_unadmitted_max"):
             self.server.options += ["--set", f"{name}=100000"]
-        self.server.options += ["--set", "bcrypt_cost=4"]
+        self.server.options += ["--set", "bcrypt_cost=4", "--set", "access_token_s=3600"]
         self.server.start()
         callers, model = self.open_to_many(upstream.base_url, MODEL, USERS)
         chats = [chat(self, caller, model["id"], number) for number, caller in
