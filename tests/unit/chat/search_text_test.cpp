@@ -149,7 +149,10 @@ TEST_CASE("an excerpt is the part where most of it stands") {
   // Characters stay whole wherever it is cut.
   std::string wide;
   for (int i = 0; i < 300; ++i) wide += "é한";
-  for (const auto& [piece, hit] : search_excerpt(wide + " pear " + wide, parse_search("pear "))) {
+  auto around = wide;
+  around += " pear ";
+  around += wide;
+  for (const auto& [piece, hit] : search_excerpt(around, parse_search("pear "))) {
     CHECK((piece.front() & 0xc0) != 0x80);
     CHECK(search_tokens(piece).size() > 0);
   }

@@ -152,10 +152,12 @@ TEST_CASE("addresses are checked again when a connection is reused", "[upstream]
   listed->networks = {*allowed_network::parse("127.0.0.1:" + std::to_string(server.port()))};
   auto first = request_to(server.url());
   first.policy = listed;
-  CHECK_FALSE(w.run(std::move(first)).end->fault);
+  auto listed_call = w.run(std::move(first));
+  CHECK_FALSE(listed_call.end->fault);
   auto second = request_to(server.url());
   second.policy = std::make_shared<address_policy>();
-  CHECK(w.run(std::move(second)).reason() == "upstream_not_allowed");
+  auto other_call = w.run(std::move(second));
+  CHECK(other_call.reason() == "upstream_not_allowed");
   CHECK(server.counts().requests == 1);
   // An admin's call succeeds, on a connection of its own.
   CHECK_FALSE(w.run(request_to(server.url())).end->fault);
@@ -211,7 +213,8 @@ TEST_CASE("a header that could smuggle another is not sent", "[upstream]") {
   upstream_world w;
   auto request = request_to(server.url());
   request.auth_header = secret_text{"Authorization: Bearer a\r\nX-Evil: 1"};
-  CHECK(w.run(std::move(request)).end->fault);
+  auto call = w.run(std::move(request));
+  CHECK(call.end->fault);
   CHECK(server.counts().requests == 0);
 }
 
