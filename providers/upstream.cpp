@@ -159,7 +159,6 @@ struct upstream::state final : io_round_end {
     int running = 0;
     s.is_due = false;
     auto before = round.bytes.size();
-    if (std::exchange(round_begun, loop.now()) != loop.now()) taken = 0;
     if (::curl_multi_socket_action(s.multi, socket, mask, &running) == CURLM_OUT_OF_MEMORY)
       std::terminate();
     taken += round.bytes.size() - before;
@@ -167,6 +166,7 @@ struct upstream::state final : io_round_end {
 
   void take_turn(socket_watch& watch) {
     if (watch.is_queued) return;
+    if (std::exchange(round_begun, loop.now()) != loop.now()) taken = 0;
     if (taken < bytes_per_round_max) return drive_socket(watch);
     watch.is_queued = true;
     queue.push_back(&watch);
@@ -326,7 +326,7 @@ struct upstream::state final : io_round_end {
       deliver();
       launch_waiting();
     }
-    taken = 0;
+    taken = 0;  // those that wait have a share of their own, whatever came before them
     while (taken < bytes_per_round_max && !queue.empty()) drive_next();
     // At least one in each round: what brings much goes on, however many bring little.
     if (!round.resting.empty()) resume_next();
