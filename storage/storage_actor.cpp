@@ -89,10 +89,9 @@ void storage_state::tell_lost(const waiting_checkpoint& lost) {
 }
 
 void storage_state::tell_stored(const waiting_checkpoint& stored) {
-  const auto& [id, after, chunks, is_awaited] = stored.added;
-  if (is_awaited && stored.sender && !is_stopping_)
-    self_->send(stored.sender,
-                checkpoint_stored{id, chunks.empty() ? after : chunks.back().position});
+  const auto& added = stored.added;
+  if (added.is_awaited && !added.chunks.empty() && stored.sender && !is_stopping_)
+    self_->send(stored.sender, checkpoint_stored{added.id, added.chunks.back().position});
 }
 
 void storage_state::on(const flush&) {

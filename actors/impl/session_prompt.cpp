@@ -92,7 +92,7 @@ void session_state::keep_texts(const std::vector<message_content>& history) {
   texts_.clear();
   auto first = history.end();
   for (size_t bytes = 0; first != history.begin(); --first) {
-    for (const auto& each : std::prev(first)->parts) bytes += each.text.value_or("").size();
+    for (const auto& each : std::prev(first)->parts) bytes += each.text ? each.text->size() : 0;
     if (bytes > parts_.limits.texts_bytes_max) break;
   }
   for (; first != history.end(); ++first) {
