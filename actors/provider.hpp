@@ -11,7 +11,7 @@ namespace parley {
 using provider_actor = caf::typed_actor<
     // message          what it does
     tell<complete>,        // start a call; its sink hears of it
-    tell<pause_call>,      // read no more of it for now, or go on
+    tell<pause_call>,      // let its provider wait, or go on
     tell<cancel_call>,     // close its socket at once
     ask<embed, embedded>,  // texts to vectors
     // does it answer, what else is there, how are the channels?

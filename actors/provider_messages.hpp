@@ -120,8 +120,9 @@ struct complete {
 };
 PARLEY_INSPECT(complete, call, sink, caller, model, messages, params, fallback, wishes)
 
-/// The sink has enough for now: the provider is made to wait, as far as its connection allows. What
-/// was read already is still told. Unknown calls are passed over.
+/// The sink has enough: the provider is made to wait until it is told otherwise (over HTTP/1.1;
+/// over HTTP/2 other calls would wait as well, so nothing changes). What was read already is still
+/// told. Unknown calls are passed over.
 struct pause_call {
   call_id call = 0;
   bool is_paused = false;
