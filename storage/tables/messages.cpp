@@ -1,4 +1,6 @@
 // Messages and the checkpoints of running replies.
+#include <limits>
+
 #include "storage/page.hpp"
 #include "storage/rows.hpp"
 #include "storage/tables.hpp"
@@ -20,14 +22,17 @@ const std::string& message_columns() {
   return columns;
 }
 
-// From the leaf ?3 of the session ?1 to its root. A parent's seq is lower than its child's, so the
-// walk ends whatever the rows say.
+// From the leaf ?3 of the session ?1 towards its root, as far as ?4 lies below, at most ?6
+// messages. A parent's seq is lower than its child's, so the walk ends whatever the rows say.
 const std::string path_sql =
     "WITH RECURSIVE path(seq, parent_id) AS ("
-    " SELECT seq, parent_id FROM messages WHERE id=?3 AND session_id=?1"
+    " SELECT seq, parent_id FROM messages WHERE id=?3 AND session_id=?1 AND seq>?4"
     " UNION ALL"
     " SELECT p.seq, p.parent_id FROM path c JOIN messages p ON p.id=c.parent_id"
-    " WHERE p.session_id=?1 AND p.seq<c.seq) ";
+    " WHERE p.session_id=?1 AND p.seq<c.seq AND p.seq>?4 LIMIT ?6) ";
+
+constexpr auto count_sql =
+    "SELECT COUNT(*) FROM messages WHERE session_id=?1 AND seq>?4 AND ?3 IS NULL";
 
 // Adds what the chunk brings beyond `end`, the position up to which the reply is known. A
 // checkpoint that was lost leaves a gap until it is made again, from where it began: so chunks may
@@ -124,6 +129,32 @@ expected<int64_t> seq_after(connection& db, const page_messages& question) {
   TRY(auto seq, q.number());
   if (!seq) return make_error(errc::not_found);
   return *seq;
+}
+
+// Of the messages behind `above`. Only numbers are sorted, never the messages; as rows_with each is
+// then asked itself.
+expected<page_of<message>> read_page_of(const read_context& in, const page_messages& question,
+                                        const page_plan& plan, int64_t above) {
+  auto below = std::numeric_limits<int64_t>::max();
+  auto& bound = question.page.is_descending ? below : above;
+  if (!plan.key().empty()) bound = number_in_key(plan.key());
+  auto order = std::string{" ORDER BY seq"}.append(plan.direction());
+  auto sql = question.leaf ? path_sql : std::string{};
+  sql.append("SELECT m.seq,").append(message_columns());
+  sql.append(" FROM messages m WHERE m.seq IN (SELECT seq FROM ");
+  sql += question.leaf ? "path WHERE" : "messages WHERE session_id=?1 AND ?3 IS NULL AND";
+  sql.append(" seq>?4 AND seq<?5").append(order).append(" LIMIT ?2)");
+  sql.append(" AND +m.session_id=?1").append(order);
+  auto q = in.db.prepare(sql);
+  q.bind(question.session, plan.limit() + 1);
+  detail::bind_value(q, question.leaf);
+  q.bind(above, below);
+  // The newest of a branch are the first that the walk meets.
+  auto is_newest = question.page.is_descending && plan.key().empty();
+  if (question.leaf) q.bind(is_newest ? plan.limit() + 1 : int64_t{-1});
+  auto rows = std::pair{[&](const query& row) { return read_whole(in.db, row, 1); },
+                        [](const query& row) { return key_of(row.integer(0)); }};
+  return fill_page<message>(plan, q, in.page_bytes_max, rows);
 }
 
 }  // namespace
@@ -293,33 +324,18 @@ expected<page_of<message>> read(const read_context& in, const page_messages& que
   TRY_DONE(plan.check(sizeof(int64_t)));
   TRY(auto reading, transaction::begin(in.db, transaction::kind::read));
   TRY_DONE(need_session(in.db, question.owner_id, question.session));
-  TRY(auto after, seq_after(in.db, question));
-  auto newer = " AND seq>" + std::to_string(after);
-  auto sql = "SELECT m.seq," + message_columns() + " FROM messages m WHERE ";
-  auto order = " ORDER BY seq" + std::string{plan.direction()};
-  auto page_of_them = newer + plan.after("seq", "?4") + order + " LIMIT ?2";
-  // Only numbers are sorted, never the messages; as rows_with each is then asked itself.
-  if (question.leaf)
-    sql = path_sql + sql + "m.seq IN (SELECT seq FROM path WHERE true" + page_of_them + ")";
-  else
-    sql += "m.seq IN (SELECT seq FROM messages WHERE session_id=?1 AND ?3 IS NULL" + page_of_them +
-           ")";
-  sql += " AND +m.session_id=?1" + order;
-  auto q = in.db.prepare(sql);
-  q.bind(question.session, plan.limit() + 1);
-  detail::bind_value(q, question.leaf);
-  if (!plan.key().empty()) q.bind(number_in_key(plan.key()));
-  auto rows = std::pair{[&](const query& row) { return read_whole(in.db, row, 1); },
-                        [](const query& row) { return key_of(row.integer(0)); }};
-  TRY(auto page, fill_page<message>(plan, q, in.page_bytes_max, rows));
+  TRY(auto above, seq_after(in.db, question));
+  TRY(auto page, read_page_of(in, question, plan, above));
   if (question.page.needs_total) {
-    auto total = in.db.prepare(
-        (question.leaf ? path_sql + "SELECT COUNT(*) FROM path WHERE true"
-                       : "SELECT COUNT(*) FROM messages WHERE session_id=?1 AND ?3 IS NULL") +
-        newer);
+    auto total = in.db.prepare(question.leaf ? path_sql + "SELECT COUNT(*) FROM path" : count_sql);
     total.bind(question.session);
     total.bind_null();
     detail::bind_value(total, question.leaf);
+    total.bind(above);
+    if (question.leaf) {
+      total.bind_null();
+      total.bind(int64_t{-1});
+    }
     TRY(page.total, total.number());
   }
   return page;

@@ -97,6 +97,29 @@ TEST_CASE("the tree and a path of messages, in both directions") {
   CHECK(db.get(path).items.empty());
 }
 
+TEST_CASE("messages behind one of them, of the tree and of a path") {
+  stored db;
+  auto ada = db.add_user("ada");
+  auto chat = db.add_session(ada.id);
+  auto trunk = add_chain(db, chat.id, 6);
+  auto branch = add_chain(db, chat.id, 5, trunk[2].id);
+  for (auto leaf : {std::optional<message_id>{}, std::optional{branch.back().id}}) {
+    page_messages newer{ada.id, chat.id, upward(2), leaf, trunk[1].id};
+    auto upwards = walk(db, newer);
+    auto expected_count = leaf ? 6U : 9U;
+    REQUIRE(upwards.size() == expected_count);
+    CHECK(upwards.front().id == trunk[2].id);
+    CHECK(upwards.back().id == branch.back().id);
+    newer.page.is_descending = true;
+    auto downwards = walk(db, newer);
+    std::reverse(downwards.begin(), downwards.end());
+    REQUIRE(downwards.size() == expected_count);
+    for (size_t i = 0; i < expected_count; ++i) CHECK(downwards[i].id == upwards[i].id);
+    newer.page.needs_total = true;
+    CHECK(db.get(newer).total == expected_count);
+  }
+}
+
 TEST_CASE("a cursor fits its own list, owner, filter and order only") {
   stored db;
   auto ada = db.add_user("ada");
