@@ -374,7 +374,7 @@ void edge::answer_now(exchange& x, answer what) {
   auto key = x.key();
   auto ref = x.ref;
   auto keeps = x.frame.is_keep_alive;
-  auto bytes = engine_->write(what, x.frame);
+  auto bytes = engine_->write(std::move(what), x.frame);
   close_exchange(key);
   reactor_->answer(ref, std::move(bytes), keeps);
 }

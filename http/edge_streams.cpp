@@ -74,8 +74,8 @@ bool edge::begin_body(exchange& x, answer head) {
   auto is_chunked = !x.frame.is_http_1_0 && !x.frame.is_head;
   auto framing = is_chunked ? stream_framing::chunked : stream_framing::until_close;
   if (framing == stream_framing::until_close) x.frame.is_keep_alive = false;
-  auto has_begun =
-      reactor_->begin_stream(x.ref, engine_->write_stream_head(head, x.frame, framing), framing);
+  auto has_begun = reactor_->begin_stream(
+      x.ref, engine_->write_stream_head(std::move(head), x.frame, framing), framing);
   // An open stream lives long: it keeps no more of its request than the log wants.
   auto verb = x.request.head.verb;
   auto route = x.request.route;

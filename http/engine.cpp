@@ -10,6 +10,8 @@ namespace parley::http {
 
 namespace {
 
+constexpr size_t head_bytes_usual = 1024;
+
 // One request goes in, one answer comes out.
 class memory_stream final : public httplib::Stream {
  public:
@@ -94,8 +96,8 @@ struct engine::server final : httplib::Server {
   bool was_called = false;
   bool has_thrown = false;
 
-  // Set instead of `handle` to write an answer alone.
-  const answer* ready = nullptr;
+  // Set instead of `handle` to write an answer alone; loses its body.
+  answer* ready = nullptr;
   std::optional<stream_framing> framing;
 
   explicit server(const settings& of) {
@@ -135,15 +137,14 @@ struct engine::server final : httplib::Server {
         to.set_chunked_content_provider(what.content_type, end);
       else
         to.set_content_provider(what.content_type, end);
-    } else if (ready == nullptr) {
-      to.body = std::move(result.body);
     } else {
-      to.body = what.body;
+      to.body = std::move(what.body);
     }
   }
 
   std::string process(std::string_view input, const answer_frame& frame) {
     memory_stream stream{input};
+    if (ready != nullptr) stream.output.reserve(head_bytes_usual + ready->body.size());
     bool is_closed = false;
     process_request(stream, !frame.is_keep_alive, is_closed, nullptr);
     auto bytes = std::move(stream.output);
@@ -205,7 +206,7 @@ expected<std::optional<std::string>> engine::run(const clean_request& request, b
   return std::optional<std::string>{std::move(bytes)};
 }
 
-std::string engine::write(const answer& what, const answer_frame& frame) {
+std::string engine::write(answer&& what, const answer_frame& frame) {
   server_->ready = &what;
   server_->framing.reset();
   auto bytes =
@@ -214,7 +215,7 @@ std::string engine::write(const answer& what, const answer_frame& frame) {
   return bytes;
 }
 
-std::string engine::write_stream_head(const answer& what, const answer_frame& frame,
+std::string engine::write_stream_head(answer&& what, const answer_frame& frame,
                                       stream_framing framing) {
   server_->ready = &what;
   server_->framing = framing;

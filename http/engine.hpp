@@ -59,11 +59,10 @@ class engine {
   /// later. Must not be called from within a handler.
   expected<std::optional<std::string>> run(const clean_request& request, bool is_keep_alive,
                                            const handler& handle);
-  /// The bytes of an answer that came later.
-  std::string write(const answer& what, const answer_frame& frame);
+  /// The bytes of an answer that came later; a long body is copied once.
+  std::string write(answer&& what, const answer_frame& frame);
   /// A response head for reactor::begin_stream; the body of `what` is not used.
-  std::string write_stream_head(const answer& what, const answer_frame& frame,
-                                stream_framing framing);
+  std::string write_stream_head(answer&& what, const answer_frame& frame, stream_framing framing);
 
  private:
   struct server;

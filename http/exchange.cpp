@@ -73,6 +73,13 @@ expected<int64_t> read_if_match(const parsed_request& request) {
   return make_error(errc::conflict, "version_mismatch", "If-Match names no version of this.");
 }
 
+size_t json_bytes_of(const std::vector<message>& messages) {
+  constexpr size_t other_members_bytes = 1024;
+  size_t bytes = 0;
+  for (const auto& each : messages) bytes += other_members_bytes + 2 * content_bytes_of(each);
+  return bytes + bytes / 16;  // what is escaped
+}
+
 answer json_answer(int status, std::string body) {
   return {status, {}, "application/json", std::move(body)};
 }

@@ -173,9 +173,13 @@ answer created_answer(const Record& value, std::string location) {
   result.headers.emplace_back("Location", std::move(location));
   return result;
 }
+/// About what messages take as JSON, which says a text twice: in `parts` and as `content`.
+size_t json_bytes_of(const std::vector<message>& messages);
+/// `body_bytes` is a guess: what a long page is written to should not grow.
 template <class Item>
-answer page_answer(const page_of<Item>& page) {
+answer page_answer(const page_of<Item>& page, size_t body_bytes = 0) {
   std::string body;
+  body.reserve(body_bytes);
   json_writer json{body};
   json.begin_object().key("items");
   write_json(json, page.items);

@@ -250,6 +250,9 @@ PARLEY_RECORD(message, FIELD(id, "id"), FIELD(version, "version"), FIELD(created
 /// `content` of api.md.
 void write_derived(json_writer& writer, const message& value);
 
+/// Of texts and addresses, which are nearly all of a message.
+size_t content_bytes_of(const message& said);
+
 /// What SESSION keeps of each stored message: about 70 bytes instead of its text.
 struct message_header {
   message_id id;

@@ -77,4 +77,11 @@ void write_derived(json_writer& writer, const message& value) {
   writer.member("content", content_of(value.parts));
 }
 
+size_t content_bytes_of(const message& said) {
+  size_t bytes = 0;
+  for (const auto& part : said.parts)
+    bytes += (part.text ? part.text->size() : 0) + (part.url ? part.url->size() : 0);
+  return bytes;
+}
+
 }  // namespace parley

@@ -90,16 +90,9 @@ class storing final : public reading {
     }
   }
 
-  static size_t bytes_of(const message& said) {
-    size_t bytes = 0;
-    for (const auto& part : said.parts)
-      bytes += part.text.value_or("").size() + part.url.value_or("").size();
-    return bytes;
-  }
-
   bool fits_one_commit(const std::vector<message>& messages) const {
     size_t bytes = 0;
-    for (const auto& said : messages) bytes += bytes_of(said);
+    for (const auto& said : messages) bytes += content_bytes_of(said);
     return messages.size() <= run().tools().batch_messages_max &&
            bytes <= run().tools().batch_bytes_max;
   }
@@ -112,7 +105,7 @@ class storing final : public reading {
         import_session{chat.header, run().work().id, tools.sessions_max, is_whole}});
     size_t bytes = 0;
     for (auto& said : chat.messages) {
-      bytes += bytes_of(said);
+      bytes += content_bytes_of(said);
       batch.changes.emplace_back(create_message{std::move(said)});
       if (is_whole) continue;
       if (batch.changes.size() <= tools.batch_messages_max && bytes <= tools.batch_bytes_max)

@@ -10,10 +10,7 @@ namespace parley {
 namespace {
 
 size_t bytes_of(const message& entry) {
-  size_t bytes = sizeof(message) + entry.metadata.text.size();
-  for (const auto& part : entry.parts)
-    bytes += part.text.value_or("").size() + part.url.value_or("").size();
-  return bytes;
+  return sizeof(message) + entry.metadata.text.size() + content_bytes_of(entry);
 }
 
 struct temporary_state {

@@ -108,8 +108,9 @@ expected<void> get_messages(edge& at, exchange& x, const parsed_request& request
   auto leaf = query_id<message_id>(request, "branch", faults);
   auto after = query_id<message_id>(request, "after", faults);
   TRY(auto page, read_page(request, "createdAt", true, std::move(faults)));
-  at.ask_user<page_of<message>>(x, list_messages{x.who, id, page, leaf, after},
-                                [](const page_of<message>& found) { return page_answer(found); });
+  at.ask_user<page_of<message>>(
+      x, list_messages{x.who, id, page, leaf, after},
+      [](const page_of<message>& found) { return page_answer(found, json_bytes_of(found.items)); });
   return {};
 }
 

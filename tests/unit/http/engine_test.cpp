@@ -90,12 +90,12 @@ TEST_CASE("engine: a late answer leaves nothing behind") {
   answer late;
   late.content_type = "application/json";
   late.body = "[1]";
-  auto written = e.write(late, {.is_keep_alive = false});
+  auto written = e.write(answer{late}, {.is_keep_alive = false});
   CHECK(has(written, "Connection: close\r\n"));
   CHECK(body_of(written) == "[1]");
-  CHECK(body_of(e.write(late, {.is_head = true})) == "");
-  CHECK(has(e.write(late, {.is_head = true}), "Content-Length: 3\r\n"));
-  CHECK(has(e.write(late, {.is_http_1_0 = true}), "\r\nConnection: keep-alive\r\n"));
+  CHECK(body_of(e.write(answer{late}, {.is_head = true})) == "");
+  CHECK(has(e.write(answer{late}, {.is_head = true}), "Content-Length: 3\r\n"));
+  CHECK(has(e.write(answer{late}, {.is_http_1_0 = true}), "\r\nConnection: keep-alive\r\n"));
 }
 
 TEST_CASE("engine: answers without a body have no length") {
@@ -115,14 +115,14 @@ TEST_CASE("engine: heads of streams") {
   answer what;
   what.content_type = "text/event-stream";
   what.headers.emplace_back("X-Accel-Buffering", "no");
-  auto chunked = e.write_stream_head(what, {}, stream_framing::chunked);
+  auto chunked = e.write_stream_head(answer{what}, {}, stream_framing::chunked);
   CHECK(chunked.rfind("HTTP/1.1 200 OK\r\n", 0) == 0);
   CHECK(has(chunked, "Transfer-Encoding: chunked\r\n"));
   CHECK(has(chunked, "Content-Type: text/event-stream\r\n"));
   CHECK(has(chunked, "X-Accel-Buffering: no\r\n"));
   CHECK_FALSE(has(chunked, "Content-Length"));
   CHECK(body_of(chunked) == "");
-  auto open = e.write_stream_head(what, {.is_http_1_0 = true, .is_keep_alive = false},
+  auto open = e.write_stream_head(answer{what}, {.is_http_1_0 = true, .is_keep_alive = false},
                                   stream_framing::until_close);
   CHECK(has(open, "Connection: close\r\n"));
   CHECK_FALSE(has(open, "Transfer-Encoding"));
@@ -157,5 +157,5 @@ TEST_CASE("engine: a header cannot be split by a value") {
   engine e{{}};
   answer what;
   what.headers.emplace_back("X-A", "a\r\nX-B: b");
-  CHECK_FALSE(has(e.write(what, {}), "X-B"));
+  CHECK_FALSE(has(e.write(answer{what}, {}), "X-B"));
 }
