@@ -1,5 +1,7 @@
 #include "chat/transcript.hpp"
 
+#include <algorithm>
+
 #include "base/record_json.hpp"
 #include "base/text.hpp"
 
@@ -115,23 +117,31 @@ void transcript::begin(std::string& out) {
 void transcript::add(std::string& out, const message& said) {
   if (format_ == transcript_format::md) return append_md(out, said);
   if (format_ == transcript_format::txt) return append_txt(out, said);
-  if (std::exchange(needs_comma_, true)) out += ',';
-  out += '\n';
-  out += json_of(said);
-}
-
-void transcript::begin_path(std::string& out) {
-  out += "\n],\"activePath\":[";
-  needs_comma_ = false;
-}
-
-void transcript::add_to_path(std::string& out, const message& said) {
-  if (std::exchange(needs_comma_, true)) out += ',';
-  append_json_string(out, to_string(said.id));
+  out += tree_.empty() ? "\n" : ",\n";
+  json_writer json{out};
+  write_json(json, said);
+  tree_.push_back({said.id, said.parent_id.value_or(message_id{})});
 }
 
 void transcript::end(std::string& out) {
-  if (format_ == transcript_format::json) out += "]}\n";
+  if (format_ != transcript_format::json) return;
+  out += "\n],\"activePath\":";
+  json_writer json{out};
+  write_json(json, path());
+  out += "}\n";
+}
+
+// From the leaf to the root: a parent was made before its child.
+std::vector<message_id> transcript::path() const {
+  std::vector<message_id> found;
+  auto next = header_.active_leaf_id.value_or(message_id{});
+  for (auto at = tree_.rbegin(); at != tree_.rend() && !next.is_none(); ++at) {
+    if (at->id != next) continue;
+    found.push_back(next);
+    next = at->parent;
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
 }
 
 std::string transcript_file_name(const session& header, transcript_format format) {

@@ -2,14 +2,15 @@
 /// branch shown. Pure.
 ///
 /// What is written is appended to a string as pages of messages come, so that nobody ever holds a
-/// whole session. First `begin`; then, for JSON, `add` with each message of the tree and
-/// `add_to_path` with each of the branch shown, for the others `add` with each of that branch; then
-/// `end`. Messages come in the order of their making.
+/// whole session. First `begin`; then `add` with each message of the tree, or of the branch shown
+/// if there is no tree, in the order of their making; then `end`, which tells the branch shown of a
+/// tree: for that the ids are kept, 32 bytes a message.
 #pragma once
 
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "schema/message.hpp"
 #include "schema/session.hpp"
@@ -27,20 +28,25 @@ class transcript {
       : format_(format), header_(std::move(header)), now_(now) {}
 
   const session& header() const { return header_; }
-  /// Whether all branches are written, and then the path.
+  /// Whether all branches are written, and then which of them is shown.
   bool has_tree() const { return format_ == transcript_format::json; }
 
   void begin(std::string& out);
   void add(std::string& out, const message& said);
-  void begin_path(std::string& out);
-  void add_to_path(std::string& out, const message& said);
   void end(std::string& out);
 
  private:
+  struct link {
+    message_id id;
+    message_id parent;  ///< none for a root
+  };
+
+  std::vector<message_id> path() const;
+
   transcript_format format_;
   session header_;
   instant now_;
-  bool needs_comma_ = false;
+  std::vector<link> tree_;
 };
 
 /// A name for the file: the title without what a file system or a display would misread.

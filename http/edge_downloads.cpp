@@ -24,8 +24,7 @@ void edge::open_download(exchange& x, transcript writer, transcript_format forma
   head.headers.emplace_back("Content-Disposition",
                             attachment_of(transcript_file_name(writer.header(), format)));
   x.deadline->cancel();
-  auto stage = writer.has_tree() ? download_stage::tree : download_stage::path;
-  x.download = std::make_unique<open_transcript>(open_transcript{std::move(writer), stage});
+  x.download = std::make_unique<open_transcript>(open_transcript{std::move(writer)});
   ++streams_;
   if (!begin_body(x, std::move(head))) return;
   if (x.frame.is_head) return end_download(x);
@@ -39,16 +38,15 @@ void edge::push_download(exchange& x) {
   if (file.written < file.pending.size()) return;
   release(file.pending);
   file.written = 0;
-  if (file.stage == download_stage::over) return end_download(x);
+  if (file.is_over) return end_download(x);
   if (!file.is_asking) ask_for_page(x);
 }
 
 void edge::ask_for_page(exchange& x) {
   auto& file = *x.download;
-  auto is_path = file.stage == download_stage::path;
-  auto leaf = is_path ? file.writer.header().active_leaf_id : std::nullopt;
+  auto leaf = file.writer.has_tree() ? std::nullopt : file.writer.header().active_leaf_id;
   // A chat without a message has no branch.
-  if (is_path && !leaf) return take_page(x, {});
+  if (!file.writer.has_tree() && !leaf) return take_page(x, {});
   page_request page;
   page.limit = 100;
   page.cursor = file.cursor;
@@ -65,21 +63,11 @@ void edge::ask_for_page(exchange& x) {
 void edge::take_page(exchange& x, const page_of<message>& page) {
   auto& file = *x.download;
   file.is_asking = false;
-  auto only_path = file.stage == download_stage::path && file.writer.has_tree();
-  for (const auto& said : page.items) {
-    if (only_path)
-      file.writer.add_to_path(file.pending, said);
-    else
-      file.writer.add(file.pending, said);
-  }
+  file.pending.reserve(file.pending.size() + json_bytes_of(page.items));
+  for (const auto& said : page.items) file.writer.add(file.pending, said);
   file.cursor = page.next_cursor.value_or("");
-  if (!page.next_cursor && file.stage == download_stage::tree) {
-    file.writer.begin_path(file.pending);
-    file.stage = download_stage::path;
-  } else if (!page.next_cursor) {
-    file.writer.end(file.pending);
-    file.stage = download_stage::over;
-  }
+  file.is_over = !page.next_cursor;
+  if (file.is_over) file.writer.end(file.pending);
   push_download(x);
 }
 

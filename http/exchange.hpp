@@ -64,16 +64,14 @@ struct v1_call {
   std::chrono::steady_clock::time_point last_write{};
 };
 
-enum class download_stage : uint8_t { tree = 1, path, over };
-
 /// A chat on its way to this client as a file.
 struct open_transcript {
   transcript writer;
-  download_stage stage = download_stage::tree;
   std::string pending{};  ///< at most a page, waiting for room
   size_t written = 0;     ///< of `pending`
   std::string cursor{};   ///< where the next page begins
   bool is_asking = false;
+  bool is_over = false;  ///< `pending` has the end
 };
 
 /// What an export has made, on its way to this client.

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <unordered_map>
 #include <unordered_set>
 
 #include "actors/impl/file_worker.hpp"
@@ -106,7 +105,6 @@ class account_writer {
     TRY_DONE(to_.begin("sessions/" + to_string(header.id) + ".json", header.updated_at));
     std::string text;
     chat.begin(text);
-    std::unordered_map<message_id, message_id> parents;
     page_messages wanted{owner(), header.id, whole_pages(), {}, {}};
     for (;;) {
       auto page = run_.read<page_of<message>>(wanted);
@@ -115,7 +113,6 @@ class account_writer {
       if (!page) return std::move(page.error());
       for (const auto& said : page->items) {
         chat.add(text, said);
-        parents[said.id] = said.parent_id.value_or(message_id{});
         ++messages_.total;
         ++messages_.taken;
         TRY_DONE(to_.write(std::exchange(text, {})));
@@ -124,25 +121,8 @@ class account_writer {
       if (!page->next_cursor) break;
       wanted.page.cursor = *page->next_cursor;
     }
-    chat.begin_path(text);
-    for (const auto& id : path_of(header, parents)) {
-      message named;
-      named.id = id;
-      chat.add_to_path(text, named);
-    }
     chat.end(text);
     return to_.write(text);
-  }
-
-  static std::vector<message_id> path_of(
-      const session& header, const std::unordered_map<message_id, message_id>& parents) {
-    std::vector<message_id> path;
-    auto next = header.active_leaf_id.value_or(message_id{});
-    for (auto known = parents.find(next); known != parents.end() && path.size() < parents.size();
-         known = parents.find(known->second))
-      path.push_back(known->first);
-    std::reverse(path.begin(), path.end());
-    return path;
   }
 
   job_run& run_;

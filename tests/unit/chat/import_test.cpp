@@ -178,7 +178,6 @@ TEST_CASE("our own export comes back as it was", "[import]") {
   std::string text;
   writer.begin(text);
   for (const auto* said : {&question, &reply, &other}) writer.add(text, *said);
-  writer.begin_path(text);
   writer.end(text);
 
   auto chat = import_one(text);

@@ -50,17 +50,17 @@ std::string name_of_title(std::string title, transcript_format format = transcri
 }  // namespace
 
 TEST_CASE("a transcript in JSON has all branches, and says which one is shown", "[transcript]") {
-  transcript writer{transcript_format::json, chat_of("Plans \"B\""), instant{0}};
-  CHECK(writer.has_tree());
   auto question = said(message_role::user, {text_part("Hi")});
   auto first = said(message_role::assistant, {reasoning_part("Hm."), text_part("Hello")});
   auto second = said(message_role::assistant, {text_part("Good day")});
   first.parent_id = second.parent_id = question.id;
+  auto header = chat_of("Plans \"B\"");
+  header.active_leaf_id = second.id;
+  transcript writer{transcript_format::json, header, instant{0}};
+  CHECK(writer.has_tree());
   std::string out;
   writer.begin(out);
   for (const auto* one : {&question, &first, &second}) writer.add(out, *one);
-  writer.begin_path(out);
-  for (const auto* one : {&question, &second}) writer.add_to_path(out, *one);
   writer.end(out);
 
   json_reader reader;
@@ -76,6 +76,7 @@ TEST_CASE("a transcript in JSON has all branches, and says which one is shown", 
   CHECK(messages[1].find("parts")->first()->string_at("type") == "reasoning");
   auto path = root->find("activePath")->items();
   REQUIRE(path.size() == 2);
+  CHECK(path[0].as_string() == to_string(question.id));
   CHECK(path[1].as_string() == to_string(second.id));
 }
 
@@ -83,7 +84,6 @@ TEST_CASE("a transcript in JSON of a chat without messages", "[transcript]") {
   transcript writer{transcript_format::json, chat_of(""), instant{0}};
   std::string out;
   writer.begin(out);
-  writer.begin_path(out);
   writer.end(out);
   json_reader reader;
   auto root = reader.parse(out);
