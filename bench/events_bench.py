@@ -13,14 +13,12 @@ import argparse
 import http.client
 import json
 import random
-import re
 import selectors
 import socket
 import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import figures
 
@@ -28,11 +26,6 @@ DEVICES = 10  # of a user
 MEMORY_LIMIT_KB, DELAY_LIMIT_MS = 12, 100
 WAIT_S = 5  # for a change to come
 SETTLE_S = 2  # until memory is read
-
-
-def pss_kb(pid):
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1))
 
 
 def memory_of_one(known):
@@ -136,12 +129,12 @@ def main():
             users = [user(support, server, f"user{number}")
                      for number in range(options.listeners // DEVICES)]
             time.sleep(SETTLE_S)
-            known = [pss_kb(server.process.child.pid)]
+            known = [figures.pss_kib(server.process.child.pid)]
             for owner in users:
                 owner.devices = [device(server.port, owner.token) for _ in range(DEVICES)]
-                known.append(pss_kb(server.process.child.pid))
+                known.append(figures.pss_kib(server.process.child.pid))
             time.sleep(SETTLE_S)
-            known[-1] = pss_kb(server.process.child.pid)
+            known[-1] = figures.pss_kib(server.process.child.pid)
             memory = memory_of_one(known)
             taken = delays(server.port, users, options.changes)
         finally:

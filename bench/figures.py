@@ -1,6 +1,7 @@
-"""What benches of the built server share: its support, and figures held against their targets."""
+"""What benches of the built server share: its support, its memory, figures against targets."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def support_of(build):
     sys.path.insert(0, str(ROOT / "tests/system"))
     import support  # pylint: disable=import-outside-toplevel,import-error
     return support
+
+
+def pss_kib(pid):
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1))
 
 
 def at_share(values, share):

@@ -28,8 +28,7 @@ ASLEEP_S_MAX = 240
 
 
 def pss_mb(server):
-    text = Path(f"/proc/{server.process.child.pid}/smaps_rollup").read_text(encoding="ascii")
-    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1)) / 1024
+    return figures.pss_kib(server.process.child.pid) / 1024
 
 
 def wait_until_asleep(server):
