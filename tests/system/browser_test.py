@@ -3,8 +3,10 @@
 import http.server
 import json
 import queue
+import shutil
 import subprocess
 import threading
+import time
 
 import support
 
@@ -58,6 +60,17 @@ class page_server:
 
 
 class BrowserTest(support.system_test):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove_profile)
+
+    def remove_profile(self):
+        """The browser's helpers write for a moment after it has ended."""
+        until = time.monotonic() + BROWSER_S_MAX
+        while (self.folder / "browser").exists() and time.monotonic() < until:
+            shutil.rmtree(self.folder / "browser", ignore_errors=True)
+            time.sleep(0.05)
+
     def browser(self, *more):
         return [*BROWSER, f"--user-data-dir={self.folder}/browser", *more]
 
