@@ -3,15 +3,16 @@
 import http.server
 import json
 import queue
-import shutil
 import subprocess
 import threading
 import time
 
 import support
 
-BROWSER = ["chromium-headless-shell", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-           "--no-first-run", "--disable-background-networking", "--enable-logging=stderr"]
+# Not /usr/bin's: that one is a script, which ends without ending the browser.
+BROWSER = ["/usr/lib/chromium/chromium-headless-shell", "--no-sandbox", "--disable-gpu",
+           "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+           "--enable-logging=stderr"]
 BROWSER_S_MAX = 60
 TOKENS = 20
 
@@ -62,13 +63,14 @@ class page_server:
 class BrowserTest(support.system_test):
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.remove_profile)
+        self.addCleanup(self.wait_for_processes)
 
-    def remove_profile(self):
-        """The browser's helpers write for a moment after it has ended."""
+    def wait_for_processes(self):
+        """Some write into the folder for a moment after the browser has ended."""
         until = time.monotonic() + BROWSER_S_MAX
-        while (self.folder / "browser").exists() and time.monotonic() < until:
-            shutil.rmtree(self.folder / "browser", ignore_errors=True)
+        while time.monotonic() < until and subprocess.run(
+                ["pgrep", "-f", "--", f"{self.folder}/browser"], stdout=subprocess.DEVNULL,
+                check=False).returncode == 0:
             time.sleep(0.05)
 
     def browser(self, *more):
