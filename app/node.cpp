@@ -456,8 +456,10 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
     wait_until_idle(5s, false);  // their last commits too, on a slow disk
   }
   p.stop_actors();
-  p.io.clear();
+  // What is left of a pinned actor when its loop has stopped ends on CAF's threads, and asks its
+  // loop for the time there: so the loops outlive the system.
   p.system.reset();
+  p.io.clear();
 }
 
 bool node::answers() const {
