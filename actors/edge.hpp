@@ -27,6 +27,11 @@ PARLEY_INSPECT(buffer_drained, exchange)
 struct drain {};
 PARLEY_INSPECT(drain)
 
+/// Whoever still waits is answered, or has a stream ended, with errc::unavailable, reason
+/// `draining`: what they wait for does not come in time.
+struct cut_exchanges {};
+PARLEY_INSPECT(cut_exchanges)
+
 struct count_streams {};
 PARLEY_INSPECT(count_streams)
 
@@ -46,6 +51,7 @@ using edge_actor = caf::typed_actor<
     tell<event_slice>,                  // from USER
     tell<call_slice>,                   // from CALL
     tell<drain>,                        // from app/node
+    tell<cut_exchanges>,                // from app/node
     ask<count_streams, stream_count>>;  // from app/node
 
 }  // namespace parley

@@ -278,6 +278,7 @@ void add(caf::actor_system_config& config, const char* type) {
   X(client_gone)                \
   X(buffer_drained)             \
   X(drain)                      \
+  X(cut_exchanges)              \
   X(count_streams)              \
   X(stream_count)               \
   X(part)                       \

@@ -1,7 +1,6 @@
 #include "app/node.hpp"
 
 #include <filesystem>
-#include <future>
 #include <thread>
 
 #include "actors/floating.hpp"
@@ -17,8 +16,8 @@
 #include "app/alert_parts.hpp"
 #include "app/blocking_ask.hpp"
 #include "app/caf_config.hpp"
-#include "app/exchange_count.hpp"
 #include "app/idle_memory.hpp"
+#include "app/io_threads.hpp"
 #include "app/job_parts.hpp"
 #include "app/log_parts.hpp"
 #include "app/process_metrics.hpp"
@@ -29,10 +28,8 @@
 #include "app/token_tables.hpp"
 #include "base/log.hpp"
 #include "base/secrets_file.hpp"
-#include "http/edge_actor.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
-#include "providers/provider_actor.hpp"
 #include "storage/reader_actor.hpp"
 #include "storage/storage_actor.hpp"
 
@@ -51,14 +48,6 @@ caf::actor plain(const Handle& handle) {
 
 /// In the order of their needs: what stands above outlives what stands below.
 struct node::parts {
-  /// One I/O thread with what is pinned to it.
-  struct io_thread {
-    std::unique_ptr<io_loop> loop;
-    std::thread thread;
-    provider_actor provider;
-    edge_actor edge;
-  };
-
   explicit parts(const settings& from) : values(from), config(values) {}
 
   settings values;
@@ -83,8 +72,8 @@ struct node::parts {
   std::shared_ptr<storage::storage_health> health = std::make_shared<storage::storage_health>();
   std::shared_ptr<live_settings> live = std::make_shared<live_settings>();
   caf_config config;
+  io_threads io;
   std::unique_ptr<caf::actor_system> system;
-  std::vector<std::unique_ptr<io_thread>> io;
   storage_actor storage;
   reader_actor reader;
   hasher_actor hasher;
@@ -96,7 +85,6 @@ struct node::parts {
   upkeep_actor upkeep;
   std::mutex directory_mutex;  ///< of `known_directory`, which a restarted child is told
   directory_actor known_directory;
-  uint16_t port = 0;
 
   expected<void> open();
   void start_storage();
@@ -110,9 +98,7 @@ struct node::parts {
   session_parts parts_of_session() const;
   std::shared_ptr<const user_parts> make_user_parts();
   expected<void> start_io();
-  expected<void> start_edge(io_thread& thread);
   model_tools tools();
-  exchange_count open_exchanges();
   void stop_actors();
 };
 
@@ -314,24 +300,6 @@ expected<void> node::parts::start_io() {
   if (address.port != 0) TRY_DONE(http::check_port_is_free(address.host, address.port));
   backups->start();  // before anybody asks what is there
   rates = std::make_unique<http::rate_limits>(http::rate_settings_of(values));
-  for (size_t i = 0; i < values.io_threads; ++i) {
-    auto made = std::make_unique<io_thread>();
-    made->loop = std::make_unique<io_loop>(*system);
-    made->thread = std::thread([loop = made->loop.get()] { loop->run(); });
-    made->provider = supervise<provider_actor>(
-        *system, {.name = "provider"},
-        [this, loop = made->loop.get()] { return providers::spawn_provider(*loop, services); });
-    io.push_back(std::move(made));
-    TRY_DONE(start_edge(*io.back()));
-  }
-  std::vector<provider_actor> all;
-  for (auto& each : io) all.push_back(each->provider);
-  providers::introduce(all);
-  alerts.meet(io.front()->provider);
-  return {};
-}
-
-expected<void> node::parts::start_edge(io_thread& thread) {
   http::edge_parts each;
   each.values = &values;
   each.routes = routes.get();
@@ -344,45 +312,14 @@ expected<void> node::parts::start_edge(io_thread& thread) {
   each.jobs = jobs;
   each.logs = logs;
   each.alerts = alerts.handle();
-  each.provider = thread.provider;
   each.is_loopback_only = values.mode == operating_mode::single && address.is_loopback();
-  // All edges share one port: the first takes it, the others and restarted ones join.
-  auto where = address;
-  if (port != 0) where.port = port;
-  auto first = std::make_shared<std::promise<expected<uint16_t>>>();
-  auto listening = first->get_future();
-  auto told = std::make_shared<std::once_flag>();
-  thread.edge = supervise<edge_actor>(
-      *system, {.name = "edge"}, [this, each, where, first, told, loop = thread.loop.get()] {
-        auto at = where;
-        if (port != 0) at.port = port;
-        auto made = http::spawn_edge(*system, *loop, each, at, [first, told](auto got) {
-          if (!got) log_error("edge.not_listening", {{"error", got.error()}});
-          std::call_once(*told, [&] { first->set_value(std::move(got)); });
-        });
-        // A spawned actor begins with its first message, also one that is started anew.
-        caf::anon_send(made, buffer_drained{});
-        return made;
-      });
-  TRY(port, listening.get());
+  TRY_DONE(io.start(*system, values.io_threads, each, address, services));
+  alerts.meet(io.first_provider());
   return {};
 }
 
-exchange_count node::parts::open_exchanges() {
-  std::vector<edge_actor> edges;
-  for (auto& each : io) edges.push_back(each->edge);
-  return count_exchanges(*system, edges);
-}
-
 void node::parts::stop_actors() {
-  std::vector<caf::actor> edges;
-  for (auto& each : io) {
-    if (each->edge) edges.push_back(plain(each->edge));
-    if (each->provider) edges.push_back(plain(each->provider));
-    each->edge = edge_actor{};
-    each->provider = provider_actor{};
-  }
-  auto ended = end_and_wait(*system, std::move(edges));
+  auto ended = io.end_actors();
   {
     std::lock_guard guard{directory_mutex};
     known_directory = directory_actor{};
@@ -410,10 +347,7 @@ void node::parts::stop_actors() {
     log_error("node.stop_is_stuck", {{"error", ended.error()}});
     system->await_actors_before_shutdown(false);
   }
-  for (auto& each : io) {
-    each->loop->stop();
-    if (each->thread.joinable()) each->thread.join();
-  }
+  io.stop();
 }
 
 node::node(std::unique_ptr<parts> built) : parts_(std::move(built)) {}
@@ -442,34 +376,19 @@ void node::stop(std::chrono::milliseconds patience, const std::atomic<bool>& is_
   p.status.is_draining = true;
   if (p.backups) p.backups->stop();
   if (p.upkeep) (void)end_and_wait(*p.system, {plain(std::exchange(p.upkeep, {}))});
-  for (auto& each : p.io) caf::anon_send(each->edge, drain{});
-  auto wait_until_idle = [&](std::chrono::milliseconds span, bool may_hurry) {
-    auto until = std::chrono::steady_clock::now() + span;
-    while (std::chrono::steady_clock::now() < until && !(may_hurry && is_urgent)) {
-      if (p.open_exchanges().open == 0) return true;
-      std::this_thread::sleep_for(20ms);
-    }
-    return p.io.empty();
-  };
-  if (!wait_until_idle(patience, true)) {
-    for (auto& each : p.io) caf::anon_send(each->provider, fail_calls{});
-    wait_until_idle(5s, false);  // their last commits too, on a slow disk
-  }
+  p.io.let_end(patience, is_urgent);
   p.stop_actors();
-  // What is left of a pinned actor when its loop has stopped ends on CAF's threads, and asks its
-  // loop for the time there: so the loops outlive the system.
   p.system.reset();
-  p.io.clear();
 }
 
 bool node::answers() const {
-  return parts_->open_exchanges().silent == 0;
+  return parts_->io.count().silent == 0;
 }
 void node::rest_if_idle() {
   parts_->memory->look(parts_->storage, parts_->reader);
 }
 uint16_t node::port() const {
-  return parts_->port;
+  return parts_->io.port();
 }
 const secret_text& node::setup_code() const {
   return parts_->setup_code;

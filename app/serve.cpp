@@ -186,7 +186,9 @@ int serve(const configuration& config, const serve_options& options) {
   systemd.tell("READY=1\nSTATUS=Serves on port " + std::to_string((*running)->port()));
   auto signal = wait_for_end(signals, systemd, **running);
   log_info("node.stops", {{"signal", signal}});
-  constexpr auto rest = 20s;  // beyond what replies get to end
+  // Beyond what replies get to end: 6 s to be told of it, and some to store what is left. Nothing
+  // that was acknowledged needs longer.
+  constexpr auto rest = 9s;
   systemd.tell("STOPPING=1\nSTATUS=Lets running replies end\nEXTEND_TIMEOUT_USEC=" +
                std::to_string(std::chrono::microseconds{values.drain_s + rest + 5s}.count()));
   {

@@ -30,6 +30,7 @@ class edge : public exchange_sink {
   void on(const event_slice& events);
   void on(const call_slice& news);
   void on(const drain& stop);
+  void on(const cut_exchanges& stop);
   caf::result<stream_count> on(const count_streams& count);
 
   // -- For route handlers -------------------------------------------------------------------------
@@ -141,6 +142,8 @@ class edge : public exchange_sink {
   void answer_message(exchange& x);
   void grant(exchange& x);
   void leave(exchange& x);
+  /// As `fail`, and who waits for a whole message does not any more.
+  void break_reply(exchange& x, const error& cause);
   void beat();
   void on_holder_down(const caf::actor_addr& holder);
   /// Bytes of text: as events of a token each they fill about half of out_bytes_max.

@@ -31,9 +31,10 @@ class edge_impl final : public edge_self {
   behavior_type make_behavior() override {
     state.begin(loop(), std::move(parts_), address_, listening_);
     // In the order in which a message is looked for: what comes with each token first.
-    return {handle<slice>(this),          handle<request_arrived>(this), handle<client_gone>(this),
-            handle<buffer_drained>(this), handle<event_slice>(this),     handle<call_slice>(this),
-            handle<drain>(this),          handle<count_streams>(this)};
+    return {
+        handle<slice>(this),          handle<request_arrived>(this), handle<client_gone>(this),
+        handle<buffer_drained>(this), handle<event_slice>(this),     handle<call_slice>(this),
+        handle<drain>(this),          handle<cut_exchanges>(this),   handle<count_streams>(this)};
   }
 
  private:
@@ -417,6 +418,14 @@ void edge::on(const drain&) {
     if (open->feed) listening.push_back(key);
   for (auto key : listening) end_feed(*find(key));
   reactor_->drain();
+}
+
+void edge::on(const cut_exchanges&) {
+  auto cause = make_error(errc::unavailable, "draining", "The server is stopping.");
+  std::vector<exchange_key> waiting;
+  for (auto& [key, open] : exchanges_) waiting.push_back(key);
+  for (auto key : waiting)
+    if (auto* x = find(key)) break_reply(*x, cause);
 }
 
 caf::result<stream_count> edge::on(const count_streams&) {

@@ -105,11 +105,7 @@ void edge::on(const slice& events) {
   }
   if (x->form == reply_form::message) {
     auto cause = unstored(events);
-    if (!cause) return answer_message(*x);
-    self_->demonitor(x->stream->holder.address());
-    --streams_;
-    x->stream.reset();
-    return fail(*x, *cause);
+    return cause ? break_reply(*x, *cause) : answer_message(*x);
   }
   auto& stream = *x->stream;
   if (stream.pending.empty()) stream.pending.swap(spare_);
@@ -203,15 +199,18 @@ void edge::on_holder_down(const caf::actor_addr& holder) {
   for (auto& [key, open] : exchanges_)
     if (open->stream && open->stream->holder.address() == holder) lost.push_back(key);
   for (auto key : lost) {
-    auto* x = find(key);
-    if (x == nullptr) continue;
     auto cause = make_error(errc::unavailable, "session_lost", "The stream broke, please resume.");
-    if (!x->stream->has_begun) {
-      --streams_;
-      x->stream.reset();
-    }
-    fail(*x, cause);
+    if (auto* x = find(key)) break_reply(*x, cause);
   }
+}
+
+void edge::break_reply(exchange& x, const error& cause) {
+  if (x.stream && !x.stream->has_begun) {
+    self_->demonitor(x.stream->holder.address());
+    --streams_;
+    x.stream.reset();
+  }
+  fail(x, cause);
 }
 
 // Each second: a comment for the streams that were silent.

@@ -14,7 +14,7 @@ import support
 SOURCE = Path(__file__).resolve().parent / "faults/faults.c"
 WRITE, SYNC, OPEN, TRUNCATE, ACCEPT, READ, ALLOCATE = 1, 2, 4, 8, 16, 32, 64
 # The fields of `struct control` in faults.c.
-CALLS, NTH, COUNT, ERROR, SEEN, FAILED, SHIFT_NS, LOGGED = range(8)
+CALLS, NTH, COUNT, ERROR, SEEN, FAILED, SHIFT_NS, LOGGED, DELAY_MS = range(9)
 ALWAYS = 1 << 40
 
 
@@ -41,12 +41,17 @@ class fault_orders:
     def __setitem__(self, field, value):
         struct.pack_into("=q", self.page, 8 * field, value)
 
-    def fail(self, calls, error=errno.EIO, nth=1, count=1):
+    def fail(self, calls, error=errno.EIO, nth=1, count=1, delay_ms=0):
         """From the nth of these calls on so many fail."""
         self[CALLS] = 0
-        for field, value in ((NTH, nth), (COUNT, count), (ERROR, error), (SEEN, 0), (FAILED, 0)):
+        for field, value in ((NTH, nth), (COUNT, count), (ERROR, error), (SEEN, 0), (FAILED, 0),
+                             (DELAY_MS, delay_ms)):
             self[field] = value
         self[CALLS] = calls
+
+    def delay(self, calls, delay_ms, count=1):
+        """So many of these calls are late, the next one first."""
+        self.fail(calls, error=0, count=count, delay_ms=delay_ms)
 
     def stop(self):
         """How many have failed."""

@@ -40,11 +40,12 @@ struct control {
   _Atomic int64_t calls;     // which: a sum of the above
   _Atomic int64_t nth;       // the first one that fails, counted from 1
   _Atomic int64_t count;     // so many fail
-  _Atomic int64_t error;     // with this errno
+  _Atomic int64_t error;     // with this errno; 0: they are only late
   _Atomic int64_t seen;      // calls so far
   _Atomic int64_t failed;    // of them failed
   _Atomic int64_t shift_ns;  // of the wall clock
   _Atomic int64_t logged;    // records in the log
+  _Atomic int64_t delay_ms;  // of those that fail
 };
 
 static struct control* orders;
@@ -102,7 +103,7 @@ static void* next(const char* name) {
   return dlsym(RTLD_NEXT, name);
 }
 
-// Whether this call is one that fails; errno is set then.
+// Whether this call is one that fails; errno is set then. Waits if it is to be late.
 static int fails(int call) {
   struct control* now = orders ? orders : &no_orders;
   if (!(atomic_load(&now->calls) & call)) return 0;
@@ -110,7 +111,12 @@ static int fails(int call) {
   int64_t first = atomic_load(&now->nth);
   if (number < first || number >= first + atomic_load(&now->count)) return 0;
   atomic_fetch_add(&now->failed, 1);
-  errno = (int)atomic_load(&now->error);
+  int64_t delay_ms = atomic_load(&now->delay_ms);
+  struct timespec rest = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000};
+  while (delay_ms > 0 && nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
+  int error = (int)atomic_load(&now->error);
+  if (error == 0) return 0;
+  errno = error;
   return 1;
 }
 
