@@ -19,6 +19,11 @@ constexpr int quiet_looks_min = 12;
 
 }  // namespace
 
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 bool idle_memory::is_at_rest() {
   auto done =
       http::count_requests().requests + metrics().total("parley_storage_transactions_total");

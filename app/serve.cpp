@@ -9,6 +9,7 @@
 
 #include "app/blocking_ask.hpp"
 #include "app/commands.hpp"
+#include "app/idle_memory.hpp"
 #include "app/log_parts.hpp"
 #include "app/node.hpp"
 #include "app/setup.hpp"
@@ -161,6 +162,7 @@ int serve(const configuration& config, const serve_options& options) {
   // Before the first thread, so that all of them leave these signals to sigwait.
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   keep_memory_private();
+  keep_freed_memory();
   raise_descriptor_limit();
   systemd_link systemd;
   start_log(
