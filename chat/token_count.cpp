@@ -71,6 +71,9 @@ void set_count(content_measure& to, token_vocabulary vocabulary, int64_t tokens)
   }
 }
 
+constexpr std::array exact_vocabularies{token_vocabulary::cl100k_base,
+                                        token_vocabulary::o200k_base};
+
 bool is_sent_text(const part& p) {
   return (p.type == part_type::text || p.type == part_type::refusal) && p.text;
 }
@@ -79,11 +82,15 @@ bool is_sent_text(const part& p) {
 
 // -- token_meter --------------------------------------------------------------------------------
 
-token_meter::token_meter(token_vocabulary served, std::unique_ptr<bpe_growing> exact)
-    : served_{served}, exact_{std::move(exact)} {}
+token_meter::token_meter(const token_counter& counter, token_vocabulary served)
+    : counter_{&counter}, served_{served} {}
 token_meter::token_meter(token_meter&&) noexcept = default;
 token_meter& token_meter::operator=(token_meter&&) noexcept = default;
 token_meter::~token_meter() = default;
+
+std::unique_ptr<bpe_growing>& token_meter::growing(token_vocabulary vocabulary) {
+  return vocabulary == token_vocabulary::cl100k_base ? cl100k_ : o200k_;
+}
 
 void token_meter::append(std::string_view text) {
   auto kinds = kinds_of(text);
@@ -91,20 +98,34 @@ void token_meter::append(std::string_view text) {
   other_bytes_ += kinds.other;
   wide_ += kinds.wide;
   symbols_ += kinds.symbols;
-  if (exact_) exact_->append(text);
+  for (auto each : exact_vocabularies) {
+    auto& count = growing(each);
+    if (auto exact = counter_->engine(each); exact && !count)
+      count = std::make_unique<bpe_growing>(*exact);
+    if (count) count->append(text);
+  }
 }
 
 token_count token_meter::count() {
-  auto tokens =
-      exact_ ? exact_->count() : static_cast<uint64_t>(estimate(ascii_bytes_, other_bytes_));
-  return {.tokens = tokens, .vocabulary = served_, .is_estimated = !exact_};
+  if (!counter_->has(served_))
+    return {.tokens = static_cast<uint64_t>(estimate(ascii_bytes_, other_bytes_)),
+            .vocabulary = token_vocabulary::bytes,
+            .is_estimated = true};
+  auto& exact = growing(served_);
+  return {.tokens = exact ? exact->count() : 0, .vocabulary = served_, .is_estimated = false};
 }
 
 content_measure token_meter::measure() {
   content_measure measure;
   measure.wide = bounded(wide_);
   measure.symbols = bounded(symbols_);
-  set_count(measure, served_, static_cast<int64_t>(count().tokens));
+  auto counted = count();
+  set_count(measure, counted.vocabulary, static_cast<int64_t>(counted.tokens));
+  for (auto each : exact_vocabularies)
+    if (counter_->has(each)) {
+      auto& exact = growing(each);
+      set_count(measure, each, exact ? static_cast<int64_t>(exact->count()) : 0);
+    }
   return measure;
 }
 
@@ -172,9 +193,7 @@ content_measure token_counter::measure(token_vocabulary vocabulary,
 }
 
 token_meter token_counter::meter(token_vocabulary vocabulary) const {
-  auto exact = engine(vocabulary);
-  return {exact ? vocabulary : token_vocabulary::bytes,
-          exact ? std::make_unique<bpe_growing>(*exact) : nullptr};
+  return {*this, vocabulary};
 }
 
 void token_counter::release_memory() const {

@@ -19,6 +19,7 @@ namespace parley {
 
 class bpe;
 class bpe_growing;
+class token_counter;
 
 /// api.md's `tokens` {count, vocabulary, estimated}.
 struct token_count {
@@ -27,9 +28,9 @@ struct token_count {
   bool is_estimated = true;
 };
 
-/// Measures a reply while it streams in: each byte is looked at about twice, however long the
-/// reply. Owned by whoever receives the reply; one thread at a time; outlives its token_counter
-/// never.
+/// Measures a reply while it streams in, in both vocabularies: each looks at each byte about twice,
+/// however long the reply. Owned by whoever receives the reply; one thread at a time; outlives its
+/// token_counter never.
 class token_meter {
  public:
   void append(std::string_view text);
@@ -44,10 +45,13 @@ class token_meter {
 
  private:
   friend class token_counter;
-  token_meter(token_vocabulary served, std::unique_ptr<bpe_growing> exact);
+  token_meter(const token_counter& counter, token_vocabulary served);
 
+  std::unique_ptr<bpe_growing>& growing(token_vocabulary vocabulary);
+
+  const token_counter* counter_;
   token_vocabulary served_;
-  std::unique_ptr<bpe_growing> exact_;
+  std::unique_ptr<bpe_growing> cl100k_, o200k_;  ///< from the first text on, with a table
   int64_t ascii_bytes_ = 0, other_bytes_ = 0, wide_ = 0, symbols_ = 0;
 };
 

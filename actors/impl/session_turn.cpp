@@ -371,10 +371,7 @@ void session_state::fill_ending(reply& running, const reply_ending& ending) {
   row.updated_at = parts_.clock->now();
   ++row.version;
   const auto& rule = running.made->rule;
-  // While it grew it was counted in its model's vocabulary alone; a long one is again later.
-  auto is_long = measured_bytes_of(row.parts) > parts_.limits.count_inline_bytes;
-  row.measure =
-      is_long ? running.meter.measure() : parts_.counter->measure(rule.vocabulary, row.parts);
+  row.measure = running.meter.measure();
   auto sum = sum_of(row.measure);
   auto counted = running.meter.count();
   row.tokens.count = static_cast<int64_t>(counted.tokens);

@@ -212,6 +212,25 @@ TEST_CASE("a long text is counted by COUNTER", "[session]") {
   }
 }
 
+TEST_CASE("a reply is counted in both vocabularies while it comes", "[session]") {
+  session_world w;
+  w.counter = token_counter{vocabulary_folder};
+  w.limits.count_inline_bytes = 1000;
+  w.start();
+  w.begin("Hi");
+  std::string text;
+  while (text.size() < 10'000) text += "so it goes on and on, ";
+  w.say(text);
+  auto commits = w.script.commits.size() + 1;
+  w.finish();
+  auto row = change_in<finish_message>(w.script.commits.back()).entry;
+  CHECK(row.measure == w.counter.measure(token_vocabulary::o200k_base, text));
+  CHECK(row.tokens.count == row.measure.o200k);
+  // Counted once more it would be written once more.
+  w.run();
+  CHECK(w.script.commits.size() == commits);
+}
+
 TEST_CASE("a preview sends and stores nothing", "[session]") {
   session_world w;
   std::vector<message_id> ids;

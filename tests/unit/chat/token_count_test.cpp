@@ -171,10 +171,7 @@ TEST_CASE("the meter of a reply agrees with the measure of the whole") {
       for (size_t at = 0; at < text.size(); at += 3) {
         meter.append(text.substr(at, 3));
         auto head = std::string_view{text}.substr(0, at + 3);
-        // It counts in its own vocabulary alone.
-        auto whole = counter->measure(vocabulary, head);
-        (vocabulary == token_vocabulary::cl100k_base ? whole.o200k : whole.cl100k) = -1;
-        CHECK(meter.measure() == whole);
+        CHECK(meter.measure() == counter->measure(vocabulary, head));
         CHECK(meter.count().tokens == counter->count_content(vocabulary, head).tokens);
       }
     }
