@@ -142,20 +142,50 @@ std::vector<search_token> search_tokens(std::string_view text) {
   return tokens;
 }
 
+namespace {
+
+bool is_ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char byte) { return (byte & 0x80) != 0; });
+}
+
+void add_word(std::string& to, std::string_view mark, std::string_view word) {
+  if (!to.empty()) to += ' ';
+  to.append(mark).append(word);
+}
+
+// As search_tokens finds them: ASCII loses its case and nothing else.
+void add_ascii_words(std::string& to, std::string_view mark, std::string_view piece) {
+  std::array<char, search_word_bytes_max> word{};
+  size_t size = 0;
+  for (char byte : piece) {
+    auto folded = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte;
+    if (kind_of(static_cast<unsigned char>(folded)) == character_kind::spaced) {
+      if (size + 4 <= word.size()) word[size++] = folded;
+      continue;
+    }
+    if (size > 0) add_word(to, mark, {word.data(), size});
+    size = 0;
+  }
+  if (size > 0) add_word(to, mark, {word.data(), size});
+}
+
+}  // namespace
+
 // Piece by piece, each but the first from a space on: folded, a text takes 24 times its bytes.
 std::string indexed_text(int64_t owner, std::string_view text) {
   constexpr size_t piece_bytes_min = 4096;
   auto mark = mark_of(owner);
   std::string out;
   text = cut_utf8(text, search_text_bytes_max);
+  out.reserve(text.size() * 2);
   while (!text.empty()) {
     auto piece = text.substr(0, text.find_first_of(" \n", piece_bytes_min));
     text.remove_prefix(piece.size());
-    for (const auto& token : search_tokens(piece)) {
-      if (!out.empty()) out += ' ';
-      out += mark;
-      out += token.text;
+    if (is_ascii(piece)) {
+      add_ascii_words(out, mark, piece);
+      continue;
     }
+    for (const auto& token : search_tokens(piece)) add_word(out, mark, token.text);
   }
   return out;
 }

@@ -280,7 +280,12 @@ std::string indexed_parts(int64_t owner, std::string_view json) {
   auto parsed = reader.parse(json);
   if (!parsed) return {};
   auto parts = parts_in(*parsed);
-  return parts ? indexed_text(owner, content_of(*parts)) : std::string{};
+  if (!parts || parts->empty()) return {};
+  // Nearly always the text of one part is all of it: then it is not copied once more.
+  const auto& first = parts->front();
+  if (parts->size() == 1 && first.type == part_type::text && first.text)
+    return indexed_text(owner, *first.text);
+  return indexed_text(owner, content_of(*parts));
 }
 
 expected<void> define_search(connection& db) {

@@ -1,5 +1,6 @@
 // What search sees of a text, of a question, and what it shows.
 #include <catch2/catch.hpp>
+#include <random>
 
 #include "chat/search_text.hpp"
 
@@ -86,6 +87,20 @@ TEST_CASE("a long text is indexed as if it were one piece") {
   for (const auto& token : search_tokens(text))
     expected += (expected.empty() ? "1." : " 1.") + token.text;
   CHECK(indexed_text(1, text) == expected);
+}
+
+TEST_CASE("ASCII goes into the index by a short cut, as the words that are found in it") {
+  std::mt19937 chance{7};
+  for (int run = 0; run < 300; ++run) {
+    std::string text;
+    for (auto left = chance() % 300; left > 0; --left)
+      text += static_cast<char>(chance() % 3 == 0 ? chance() % 128 : 'X' + chance() % 12);
+    text += std::string(chance() % 100, 'Q');
+    std::string expected;
+    for (const auto& token : search_tokens(text))
+      expected += (expected.empty() ? "1." : " 1.") + token.text;
+    CHECK(indexed_text(1, text) == expected);
+  }
 }
 
 TEST_CASE("a question is words, phrases and exclusions") {
