@@ -248,7 +248,7 @@ bool transfer::prepare(CURL* handle) {
     set(CURLOPT_PROXYUSERPWD, request.proxy->login.reveal().c_str());
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // else removing a handle joins its resolver thread
-  set(CURLOPT_BUFFERSIZE, 1024L);
+  set(CURLOPT_BUFFERSIZE, 4096L);
   set(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
   set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
