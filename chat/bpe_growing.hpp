@@ -26,7 +26,7 @@ class bpe_growing {
   uint64_t count();
 
  private:
-  static constexpr size_t unsettled_bytes_max = 256;
+  static constexpr size_t unsettled_bytes_max = 192;
 
   void settle();
 

@@ -11,11 +11,14 @@ bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
 }
 
-/// Grows by an eighth, where a string doubles: a running reply is memory for as long as it runs.
+/// Grows by an eighth, where a string doubles: a running reply is memory for as long as it runs. By
+/// half when it is long: few are, and what has come is copied each time.
 void add(std::string& to, std::string_view text) {
   constexpr size_t step_min = 512;
+  constexpr size_t long_bytes = 32 << 10;
   auto size = to.size() + text.size();
-  if (size > to.capacity()) to.reserve(size + std::max(step_min, size / 8));
+  if (size > to.capacity())
+    to.reserve(size + std::max(step_min, size / (size < long_bytes ? 8 : 2)));
   to += text;
 }
 
