@@ -248,6 +248,7 @@ bool transfer::prepare(CURL* handle) {
     set(CURLOPT_PROXYUSERPWD, request.proxy->login.reveal().c_str());
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // else removing a handle joins its resolver thread
+  // It polls after each read; more would be memory of every stream (0062-a-long-reply).
   set(CURLOPT_BUFFERSIZE, 4096L);
   set(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
   set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
