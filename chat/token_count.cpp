@@ -119,8 +119,8 @@ content_measure token_meter::measure() {
   content_measure measure;
   measure.wide = bounded(wide_);
   measure.symbols = bounded(symbols_);
-  auto counted = count();
-  set_count(measure, counted.vocabulary, static_cast<int64_t>(counted.tokens));
+  if (auto guess = count(); guess.is_estimated)
+    set_count(measure, guess.vocabulary, static_cast<int64_t>(guess.tokens));
   for (auto each : exact_vocabularies)
     if (counter_->has(each)) {
       auto& exact = growing(each);
